@@ -1,0 +1,147 @@
+"""Sums, products, quotients and powers, with Python's operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from registry import Function
+
+
+class Add(Function):
+    """Sum: x0 + x1."""
+
+    implements = np.add
+    elementwise = True
+    saves = ()
+
+    def backward(self, gy: Any) -> Any:
+        return gy, gy
+
+
+class Subtract(Function):
+    """Difference: x0 - x1."""
+
+    implements = np.subtract
+    elementwise = True
+    saves = ()
+
+    def backward(self, gy: Any) -> Any:
+        return gy, -gy
+
+
+class Multiply(Function):
+    """Product: x0 * x1, element by element."""
+
+    implements = np.multiply
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.xs
+        w0, w1 = self.needs_grad
+        return gy * x1 if w0 else None, gy * x0 if w1 else None
+
+
+class Divide(Function):
+    """Quotient: x0 / x1."""
+
+    implements = np.divide
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.xs
+        w0, w1 = self.needs_grad
+        gx0 = gy / x1
+        return gx0 if w0 else None, -gx0 * (x0 / x1) if w1 else None
+
+
+class Remainder(Function):
+    """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""
+
+    implements = np.remainder
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.xs
+        return gy, -gy * np.floor_divide(x0, x1)
+
+
+class Negative(Function):
+    """Opposite: -x."""
+
+    implements = np.negative
+    elementwise = True
+    saves = ()
+
+    def backward(self, gy: Any) -> Any:
+        return -gy
+
+
+class Positive(Function):
+    """The same: +x."""
+
+    implements = np.positive
+    elementwise = True
+    saves = ()
+
+    def backward(self, gy: Any) -> Any:
+        return gy
+
+
+class Power(Function):
+    """Power: x0 ** x1, differentiable in both.
+
+    The derivative by the base is 0 where the exponent is 0, that by the exponent is 0
+    where the base is 0: the limits, where the formulas give nan.
+    """
+
+    implements = np.power
+    elementwise = True
+
+    def backward(self, gy: Any) -> Any:
+        (x0, x1), (y,) = self.xs, self.ys
+        w0, w1 = self.needs_grad
+        gx0 = gy * x1 * x0 ** np.where(np.equal(x1, 0), 1, x1 - 1) if w0 else None
+        gx1 = gy * y * np.log(np.where(np.equal(x0, 0), 1, x0)) if w1 else None
+        return gx0, gx1
+
+
+class Square(Function):
+    """Square: x ** 2."""
+
+    implements = np.square
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return gy * (x + x)
+
+
+class Sqrt(Function):
+    """Square root, the one that is not negative."""
+
+    implements = np.sqrt
+    elementwise = True
+    saves = ("ys",)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.ys
+        return gy / (y + y)
+
+
+class Absolute(Function):
+    """Absolute value; its derivative is the sign of x, and 0 at 0."""
+
+    name = "abs"
+    implements = np.absolute
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return gy * np.sign(x)

@@ -1,0 +1,62 @@
+"""Choosing elements, and putting gradients back where they came from."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from registry import Function
+
+
+class GetItem(Function):
+    """Elements at an index, as NumPy indexes: ``x[index]``."""
+
+    name = "getitem"
+    implements = operator.getitem
+    saves = ()
+
+    def __init__(self, index: Any) -> None:
+        self.index = index
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        return x[self.index]
+
+    def backward(self, gy: Any) -> Any:
+        return AddAt(self.index, self.shape)(gy)
+
+
+class AddAt(Function):
+    """Zeros of a shape, with x added at an index; an element named twice gets both."""
+
+    saves = ()
+
+    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
+        self.index = index
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        y = np.zeros(self.shape, x.dtype)
+        np.add.at(y, self.index, x)
+        return y
+
+    def backward(self, gy: Any) -> Any:
+        return gy[self.index]
+
+
+class Where(Function):
+    """Elements of x where the condition holds, of y elsewhere."""
+
+    implements = np.where
+    elementwise = True
+    saves = ("xs",)
+
+    def forward(self, condition: Any, x: Any, y: Any) -> Any:
+        return np.where(condition, x, y)
+
+    def backward(self, gy: Any) -> Any:
+        condition = self.xs[0]
+        zero = np.zeros_like(gy)
+        return None, np.where(condition, gy, zero), np.where(condition, zero, gy)

@@ -1,0 +1,141 @@
+"""Other shapes and types for the same elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from registry import Function
+
+
+class Reshape(Function):
+    """The elements in another shape; one length may be -1, for what is left."""
+
+    implements = np.reshape
+    method = "reshape"
+    saves = ()
+
+    def __init__(self, shape: int | tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        self.old_shape = x.shape
+        return x.reshape(self.shape)
+
+    def backward(self, gy: Any) -> Any:
+        return gy.reshape(self.old_shape)
+
+    @classmethod
+    def from_method(cls, x: Any, *shape: Any) -> Any:
+        """Take the shape as one argument or as several."""
+        return cls(shape[0] if len(shape) == 1 else shape)(x)
+
+
+class Transpose(Function):
+    """Axes in another order; reversed, where `axes` is None."""
+
+    implements = np.transpose
+    method = "transpose"
+    saves = ()
+
+    def __init__(self, axes: tuple[int, ...] | None = None) -> None:
+        self.axes = axes
+
+    def forward(self, x: Any) -> Any:
+        return x.transpose(self.axes)
+
+    def backward(self, gy: Any) -> Any:
+        if self.axes is None:
+            return gy.transpose()
+        order = [axis % gy.ndim for axis in self.axes]
+        return gy.transpose(sorted(range(gy.ndim), key=order.__getitem__))
+
+    @classmethod
+    def from_method(cls, x: Any, *axes: Any) -> Any:
+        """Take the axes as one argument or as several."""
+        return cls(axes[0] if len(axes) == 1 else axes or None)(x)
+
+
+class Swapaxes(Function):
+    """Two axes in each other's place."""
+
+    implements = np.swapaxes
+    method = "swapaxes"
+    saves = ()
+
+    def __init__(self, axis1: int, axis2: int) -> None:
+        self.axes = axis1, axis2
+
+    def forward(self, x: Any) -> Any:
+        return x.swapaxes(*self.axes)
+
+    def backward(self, gy: Any) -> Any:
+        return gy.swapaxes(*self.axes)
+
+
+class ExpandDims(Function):
+    """New axes of length 1, at the places `axis` of the result."""
+
+    implements = np.expand_dims
+    saves = ()
+
+    def __init__(self, axis: int | tuple[int, ...]) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        return np.expand_dims(x, self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        return np.squeeze(gy, self.axis)
+
+
+class Squeeze(Function):
+    """Without axes of length 1: those of `axis`, or all."""
+
+    implements = np.squeeze
+    method = "squeeze"
+    saves = ()
+
+    def __init__(self, axis: int | tuple[int, ...] | None = None) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        self.old_shape = x.shape
+        return x.squeeze(self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        return gy.reshape(self.old_shape)
+
+
+class BroadcastTo(Function):
+    """The elements repeated, without a copy, to fill a shape."""
+
+    implements = np.broadcast_to
+    saves = ()
+
+    def __init__(self, shape: int | tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        return np.broadcast_to(x, self.shape)
+
+    def backward(self, gy: Any) -> Any:
+        return gy
+
+
+class Astype(Function):
+    """The elements in another type; the gradient comes back in the old one."""
+
+    implements = np.astype
+    method = "astype"
+    saves = ()
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def forward(self, x: Any) -> Any:
+        return x.astype(self.dtype)
+
+    def backward(self, gy: Any) -> Any:
+        return gy

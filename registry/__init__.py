@@ -1,0 +1,74 @@
+"""An operator registry with automatic differentiation for NumPy.
+
+The core records and differentiates; every operator comes from a plugin.
+"""
+
+from registry import ops, plugins
+from registry.calculus import numerical_diff
+from registry.catalog import Operator, Plugin
+from registry.composite import composite
+from registry.errors import (
+    AmbiguousOperatorError,
+    ConversionError,
+    GradientError,
+    HigherOrderError,
+    NoOperatorError,
+    NotRecordedError,
+    OperatorDefinitionError,
+    OverwrittenError,
+    PluginError,
+    PluginWarning,
+    RegistryError,
+    UnknownConfigError,
+    UnknownOperatorError,
+    UnsupportedTypeError,
+)
+from registry.function import Function
+from registry.hookspecs import hookimpl
+from registry.modes import no_grad, using_config
+from registry.plugin_manager import PluginManager, Settings, connect, operator
+from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
+from registry.variable import Variable, as_array, as_variable
+from registry.version import VERSION as __version__
+
+__all__ = [
+    "AmbiguousOperatorError",
+    "ConversionError",
+    "Function",
+    "GradientError",
+    "HigherOrderError",
+    "NoOperatorError",
+    "NotRecordedError",
+    "Operator",
+    "OperatorDefinitionError",
+    "OverwrittenError",
+    "Plugin",
+    "PluginError",
+    "PluginManager",
+    "PluginWarning",
+    "Registry",
+    "RegistryError",
+    "Settings",
+    "UnknownConfigError",
+    "UnknownOperatorError",
+    "UnsupportedTypeError",
+    "Variable",
+    "__version__",
+    "as_array",
+    "as_variable",
+    "block",
+    "composite",
+    "default_registry",
+    "hookimpl",
+    "load_plugins",
+    "no_grad",
+    "numerical_diff",
+    "operator",
+    "ops",
+    "plugins",
+    "prefer",
+    "using_config",
+    "using_registry",
+]
+
+connect(default_registry(), Settings.from_environment())

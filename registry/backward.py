@@ -1,0 +1,242 @@
+"""The backward pass: each recorded function once, from the result towards the leaves.
+
+An edge says where a gradient goes: to a function, to one output of a function with
+several, or to a leaf. A leaf's edge is a weak reference: the graph that
+``create_graph`` hangs on ``x.grad`` must not keep ``x`` alive, or every such pass
+would leave a cycle behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from registry.errors import GradientError
+from registry.modes import differentiating, recording
+from registry.state import default_registry
+
+if TYPE_CHECKING:
+    from registry.function import Function
+    from registry.variable import Variable
+
+Edge: TypeAlias = Union["Function", "Output", "ReferenceType[Variable]"]
+
+_adding = threading.Lock()
+
+
+class Output(NamedTuple):
+    """One output of a function that has several, as the end of an edge."""
+
+    function: Function
+    index: int
+
+
+class Like(NamedTuple):
+    """Shape and dtype of an array that need not be kept."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, create_graph: bool) -> None:
+    """Differentiate `root`, which `start` made, and add to the leaves' `grad`.
+
+    All gradients are known before the first `grad` is touched, so an error on the
+    way leaves every one as it was.
+    """
+    modes = recording.set(create_graph), differentiating.set(None)
+    try:
+        found = _gradients(root, start, seed, retain_grad, create_graph)
+        with _adding:
+            sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
+            for (variable, _, _), total in zip(found, sums, strict=True):
+                variable.grad = total
+            if retain_grad and root.grad is None:
+                root.grad = seed
+    finally:
+        recording.reset(modes[0])
+        differentiating.reset(modes[1])
+
+
+def _gradients(
+    root: Variable, start: Function, seed: Any, retain_grad: bool, create_graph: bool
+) -> list[tuple[Variable, Any, bool]]:
+    """Give each leaf (and with `retain_grad` each Variable in between) its gradient.
+
+    The flag beside a gradient says whether its array is ours alone. The first gradient
+    to arrive somewhere may belong to anybody; adding a second one makes an array of our
+    own, and further ones are added into it.
+    """
+    functions, leaves = _reachable(start)
+    pending: dict[Any, Any] = {_key(root._edge): seed}
+    owned: set[Any] = set()
+    kept: list[tuple[Variable, Any, bool]] = []
+    for function in functions:
+        gys = _arrived(function, pending)
+        if gys is None:
+            continue
+        if retain_grad:
+            pairs = zip(function._outputs, gys, strict=True)
+            kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not root]
+        gxs = _step(function, gys, create_graph)
+        for edge, gx in zip(function._edges, gxs, strict=True):
+            if edge is None or gx is None:
+                continue
+            key = id(edge) if type(edge) is not Output else _key(edge)
+            if key not in pending:
+                pending[key] = gx
+            elif key in owned:
+                np.add(pending[key], gx, out=pending[key])
+            else:
+                pending[key] = total = _as_array(pending[key] + gx)
+                if type(total) is np.ndarray:
+                    owned.add(key)
+    arrived = [(leaf(), id(leaf)) for leaf in leaves if id(leaf) in pending]
+    return kept + [(x, pending[key], key in owned) for x, key in arrived if x is not None]
+
+
+def _key(edge: Edge | None) -> Any:
+    return (id(edge.function), edge.index) if isinstance(edge, Output) else id(edge)
+
+
+def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any] | None:
+    """Take the gradient of each output, or None where none arrived at all."""
+    count = len(function._outputs)
+    if count == 1:
+        gy = pending.pop(id(function), None)
+        return None if gy is None else (gy,)
+    gys = [pending.pop((id(function), i), None) for i in range(count)]
+    if all(gy is None for gy in gys):
+        return None
+    return [function._zeros(i) if gy is None else gy for i, gy in enumerate(gys)]
+
+
+def _as_array(total: Any) -> Any:
+    return np.asarray(total) if isinstance(total, np.generic) else total
+
+
+def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Variable]]]:
+    """Find the functions behind `root`, last recorded first, and the leaves."""
+    functions, leaves, stack, seen = [root], [], [root], {id(root)}
+    while stack:
+        for edge in stack.pop()._edges:
+            node = edge.function if type(edge) is Output else edge
+            if node is None or id(node) in seen:
+                continue
+            seen.add(id(node))
+            if type(node) is ref:
+                leaves.append(node)
+            else:
+                functions.append(node)
+                stack.append(node)
+    functions.sort(key=attrgetter("generation"), reverse=True)
+    return functions, leaves
+
+
+def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+    """Run one function's backward; give one fitting gradient or None for each input."""
+    observers = default_registry().observers
+    if observers is not None:
+        observers.before_backward(function=function, gys=tuple(gys))
+    try:
+        gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
+    except Exception as error:
+        error.add_note(f"in backward of {default_registry().owner(type(function))}")
+        raise
+    if type(gxs) is not tuple:
+        gxs = tuple(gxs) if isinstance(gxs, list) else (gxs,)
+    likes = function._inputs_like
+    if len(gxs) != len(likes):
+        gxs = _counted(function, gxs)
+    fitting = []
+    for gx, like in zip(gxs, likes, strict=True):
+        if gx is not None and like is not None:
+            if type(gx) is not np.ndarray or create_graph:
+                gx = function._gradient(gx, create_graph)
+            if gx.shape != like.shape or gx.dtype is not like.dtype:
+                gx = _fitted(function, len(fitting), gx, like, gys)
+        fitting.append(gx)
+    if observers is not None:
+        observers.after_backward(function=function, gxs=tuple(fitting))
+    return fitting
+
+
+def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Accept None for optional inputs that were left out; refuse any other count."""
+    expected = len(function._edges)
+    if len(gxs) > expected and all(gx is None for gx in gxs[expected:]):
+        return gxs[:expected]
+    raise GradientError(
+        f"{default_registry().owner(type(function))}: backward returned {len(gxs)} gradients "
+        f"for {expected} inputs; return one for each input, None where there is none"
+    )
+
+
+def _fitted(function: Function, i: int, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
+    """Sum a broadcast gradient back to the input's shape and restore its dtype.
+
+    Only a true broadcast is summed: the input's shape must broadcast to the
+    gradient's, and each axis summed over must come from an output.
+    """
+    if gx.shape != like.shape:
+        extra = gx.ndim - len(like.shape)
+        shape = (1,) * extra + tuple(like.shape)
+        axes = tuple(a for a in range(gx.ndim) if shape[a] == 1 and (a < extra or gx.shape[a] != 1))
+        outputs = [gy.shape for gy in gys]
+        from_output = all(
+            any(a - gx.ndim >= -len(y) and y[a - gx.ndim] == gx.shape[a] for y in outputs) for a in axes
+        )
+        kept = all(shape[a] == gx.shape[a] for a in range(gx.ndim) if a not in axes)
+        if extra < 0 or not kept or not from_output:
+            raise GradientError(
+                f"{default_registry().owner(type(function))}: the gradient of input {i} has shape "
+                f"{gx.shape}, but the input has {like.shape} (outputs: {outputs}); backward must return "
+                "the input's shape, or that of a true broadcast of it, which is summed"
+            )
+        gx = np.sum(gx, axis=axes, keepdims=True)
+        if extra:
+            gx = gx.reshape(like.shape)
+    if like.dtype.kind in "fc" and gx.dtype != like.dtype:
+        if gx.dtype.kind == "c" and like.dtype.kind == "f":
+            gx = np.real(gx)
+        gx = np.astype(gx, like.dtype)
+    return gx
+
+
+def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
+    """Add a gradient to a Variable's, as an array that nobody else holds."""
+    before = variable.grad
+    if before is None:
+        return gradient if owned else gradient.copy()
+    if isinstance(gradient, np.ndarray) and not isinstance(before, np.ndarray):
+        before = before._data
+    total = _as_array(before + gradient)
+    if total.shape != variable.shape:
+        raise GradientError(
+            f"the grad of {variable.name or 'a Variable'} has shape {before.shape}, but its data has "
+            f"{variable.shape}; call cleargrad() or set one of the data's shape"
+        )
+    return total
+
+
+def holder(edge: Edge | None) -> Variable | None:
+    """Give the Variable at the end of an edge, if somebody still holds it."""
+    if edge is None or isinstance(edge, ref):
+        return edge and edge()
+    function, index = edge if isinstance(edge, Output) else (edge, 0)
+    return function._outputs[index]()
+
+
+def unchain_behind(root: Function) -> None:
+    """Cut every edge between functions behind `root`; what people hold becomes a leaf."""
+    for function in _reachable(root)[0]:
+        held = [holder(edge) for edge in function._edges]
+        function._edges = tuple([None if variable is None else ref(variable) for variable in held])
+        for variable in held:
+            if variable is not None:
+                variable.unchain()

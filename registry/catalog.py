@@ -1,0 +1,148 @@
+"""What plugins offer together: operators by name, NumPy function and method.
+
+A `Catalog` is immutable. Conflicts are decided here, from the set of plugins alone,
+never from the order in which they came.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from registry.errors import AmbiguousOperatorError
+
+Function = Callable[..., Any]
+K = TypeVar("K", bound=Hashable)
+
+BUILTIN = "ops_builtin"
+SESSION = "session"
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One operator as the catalogue lists it.
+
+    `target` is what the author wrote (a `Function` subclass or a composite), `helper`
+    what people call; `implements` gives for each NumPy function what calling it on
+    Variables reaches, `method_call` what the method of Variable does. A constant function is its own target, and has no bare name.
+    """
+
+    name: str
+    target: Function
+    helper: Function
+    plugin: str
+    implements: Mapping[Function, Function] = field(default_factory=dict)
+    method: str | None = None
+    method_call: Function | None = None
+
+    @property
+    def source(self) -> str:
+        """``file:line`` of the author's definition, as far as it is known."""
+        try:
+            return f"{inspect.getsourcefile(self.target)}:{inspect.getsourcelines(self.target)[1]}"
+        except (OSError, TypeError):
+            return f"module {self.target.__module__}"
+
+
+@dataclass(frozen=True, eq=False)
+class Plugin:
+    """One plugin and how it fared: what it brought, or where it failed and why.
+
+    `status` is ``"loaded"``, ``"failed"`` or ``"blocked"``; `phase` says in which step
+    a failed one stopped; `seconds` is the time that loading took.
+    """
+
+    name: str
+    status: str
+    distribution: str | None = None
+    version: str | None = None
+    value: str | None = None
+    target: object = None
+    operators: tuple[Operator, ...] = ()
+    constants: tuple[Operator, ...] = ()
+    array_types: tuple[type, ...] = ()
+    seconds: float = 0.0
+    phase: str | None = None
+    error: BaseException | None = None
+
+    @property
+    def file(self) -> str | None:
+        """Where the plugin's code stands."""
+        module = inspect.getmodule(self.target) if self.target is not None else None
+        return getattr(module, "__file__", None)
+
+    def __str__(self) -> str:
+        if self.distribution is None or self.name == self.distribution:
+            return self.name
+        return f"{self.name} ({self.distribution} {self.version})"
+
+
+def function_name(function: Function) -> str:
+    """Give the dotted name of a NumPy function, ufunc method or `operator` function."""
+    owner = getattr(function, "__self__", None)
+    name = getattr(function, "__name__", repr(function))
+    if isinstance(owner, Hashable) and hasattr(owner, "nin"):
+        return f"{function_name(owner)}.{name}"  # type: ignore[arg-type]
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.removeprefix('_')}.{name}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An immutable picture of what the loaded plugins offer together."""
+
+    names: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
+    functions: Mapping[Function, tuple[Operator, ...]] = field(default_factory=dict)
+    methods: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
+    array_types: tuple[type, ...] = ()
+    preferences: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plugins: Iterable[Plugin], preferences: Mapping[str, str]) -> Catalog:
+        """Put the plugins' operators side by side, in an order of their own."""
+        plugins = sorted(plugins, key=lambda plugin: plugin.name)
+        operators = [operator for plugin in plugins for operator in plugin.operators]
+        everything = operators + [c for plugin in plugins for c in plugin.constants]
+        return cls(
+            names=_grouped((o.name, o) for o in operators),
+            functions=_grouped((function, o) for o in everything for function in o.implements),
+            methods=_grouped((o.method, o) for o in everything if o.method),
+            array_types=tuple(kind for plugin in plugins for kind in plugin.array_types),
+            preferences=dict(preferences),
+        )
+
+    def choose(self, key: str, candidates: tuple[Operator, ...]) -> Operator:
+        """Decide between the operators that are offered for one key.
+
+        The preferred plugin's first, then the built-in, then the only one there is;
+        of several that all say "constant", any.
+
+        Raises
+        ------
+        AmbiguousOperatorError
+            If several are left.
+        """
+        prefer = self.preferences
+        preferred = [c for c in candidates if c.plugin in (prefer.get(key), prefer.get(c.name))]
+        builtin = [c for c in candidates if c.plugin == BUILTIN]
+        constant = candidates[:1] if all(c.target in c.implements for c in candidates) else ()
+        for group in (preferred, builtin, constant, candidates):
+            if len(group) == 1:
+                return group[0]
+        first = candidates[0]
+        raise AmbiguousOperatorError(
+            f"{key!r} is offered by {len(candidates)} plugins:\n"
+            + "\n".join(f"  {c.plugin}: {c.source}" for c in candidates)
+            + f"\nchoose one: 'from registry.plugins import {first.plugin}' and then "
+            f"'{first.plugin}.{first.name}(...)', or registry.prefer({key!r}, {first.plugin!r}), "
+            f"or OPREGISTRY_PREFER={key}={first.plugin}"
+        )
+
+
+def _grouped(pairs: Iterable[tuple[K, Operator]]) -> dict[K, tuple[Operator, ...]]:
+    groups: dict[K, tuple[Operator, ...]] = {}
+    for key, operator in pairs:
+        groups[key] = (*groups.get(key, ()), operator)
+    return groups

@@ -1,0 +1,52 @@
+"""Operators that are plain functions of Variables, built from other operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Composite:
+    """What the catalogue is told about a function that is an operator."""
+
+    name: str | None
+    implements: Any
+    method: str | None
+
+
+def composite(
+    *, name: str | None = None, implements: Any = (), method: str | None = None
+) -> Callable[[F], F]:
+    """Mark a function of Variables as an operator, to be returned by `register_operators`.
+
+    Its derivatives are those of the operators it calls; its helper is the function itself.
+
+    Parameters
+    ----------
+    name : str, optional
+        The operator's name, where it is not the function's.
+    implements : callable or tuple of callables
+        The NumPy functions that reach it when called on Variables, with NumPy's arguments.
+    method : str, optional
+        The method of Variable that calls it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from registry import composite
+    >>> @composite(method="rms")
+    ... def rms(x):
+    ...     return np.sqrt(np.mean(x * x))
+    >>> rms.composite.method
+    'rms'
+    """
+
+    def mark(function: F) -> F:
+        function.composite = Composite(name, implements, method)  # type: ignore[attr-defined]
+        return function
+
+    return mark

@@ -1,0 +1,99 @@
+"""From what an author wrote to an entry of the catalogue: validation, then generation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import Operator
+from registry.composite import Composite
+from registry.errors import OperatorDefinitionError
+from registry.function import Function
+from registry.helpers import helper_name, input_parameters, make_helper, numpy_call
+from registry.stored import stored_by_forward
+from registry.variable import Variable
+
+
+def make_operator(target: Any, plugin: str) -> Operator:
+    """Validate a `Function` subclass or a composite, and make its catalogue entry.
+
+    Raises
+    ------
+    OperatorDefinitionError
+        If it cannot be an operator; the message names it, and says why.
+    """
+    if isinstance(target, type) and issubclass(target, Function) and target is not Function:
+        return _from_class(target, plugin)
+    info = getattr(target, "composite", None)
+    if callable(target) and isinstance(info, Composite):
+        name = helper_name(target, info.name)
+        implements = _callables(target, info.implements)
+        calls = dict.fromkeys(implements, target)
+        return Operator(name, target, target, plugin, calls, _method(target, info.method), target)
+    raise OperatorDefinitionError(
+        f"{target!r} is no operator: expected a subclass of registry.Function or a function marked "
+        f"with @registry.composite, found {type(target).__name__}"
+    )
+
+
+def _from_class(cls: type[Function], plugin: str) -> Operator:
+    _check_contract(cls)
+    name = helper_name(cls, cls.name)
+    helper = make_helper(cls, name)
+    calls = {}
+    for function in _callables(cls, cls.implements):
+        _check_arity(cls, function)
+        calls[function] = numpy_call(function, cls, helper)
+    stored_by_forward(cls)
+    method_call = getattr(cls, "from_method", helper)
+    return Operator(name, cls, helper, plugin, calls, _method(cls, cls.method), method_call)
+
+
+def _check_contract(cls: type[Function]) -> None:
+    if cls.forward is Function.forward:
+        raise _bad(cls, "it has no forward; write one, or set implements to a ufunc")
+    if cls.differentiable and cls.backward is Function.backward:
+        raise _bad(cls, "it has no backward; write one, or set differentiable = False")
+    for attribute in ("saves", "constants"):
+        value = getattr(cls, attribute)
+        if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+            raise _bad(cls, f"{attribute} is {value!r}; it must be a tuple of names, such as ('xs',)")
+    if odd := set(cls.saves) - {"xs", "ys"}:
+        raise _bad(cls, f"saves names {sorted(odd)}; there are 'xs' and 'ys'")
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        raise _bad(cls, "it is a frozen dataclass, but a call is recorded on the instance")
+
+
+def _check_arity(cls: type[Function], function: Callable[..., Any]) -> None:
+    inputs = input_parameters(cls)
+    if not isinstance(function, np.ufunc) or any(p.kind is p.VAR_POSITIONAL for p in inputs):
+        return
+    if len(inputs) < function.nin:
+        raise _bad(cls, f"forward takes {len(inputs)} inputs, but {function} has {function.nin}")
+
+
+def _callables(target: Any, implements: Any) -> tuple[Callable[..., Any], ...]:
+    functions = implements if isinstance(implements, tuple) else (implements,)
+    for function in functions:
+        if not callable(function):
+            raise _bad(target, f"implements has {function!r}; it must be a function such as np.exp")
+    return functions
+
+
+def _method(target: Any, method: str | None) -> str | None:
+    if method is None:
+        return None
+    if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
+        raise _bad(target, f"method is {method!r}; it must be a public name")
+    if inspect.getattr_static(Variable, method, None) is not None:
+        raise _bad(target, f"method {method!r} is an attribute that every Variable has already")
+    return method
+
+
+def _bad(target: Any, reason: str) -> OperatorDefinitionError:
+    name = getattr(target, "__qualname__", repr(target))
+    return OperatorDefinitionError(f"{name} cannot be an operator: {reason}")

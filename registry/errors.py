@@ -1,0 +1,61 @@
+"""Every error that the registry raises: one hierarchy under `RegistryError`.
+
+Each class also derives from the builtin that a caller would catch, so code that
+knows nothing of this package handles them as it handles NumPy's.
+"""
+
+
+class RegistryError(Exception):
+    """Base of every error of this package."""
+
+
+class UnsupportedTypeError(RegistryError, TypeError):
+    """A value that cannot be the data of a Variable or the input of an operator."""
+
+
+class ConversionError(RegistryError, TypeError):
+    """A conversion that would lose the gradient without a word."""
+
+
+class NoOperatorError(RegistryError, TypeError):
+    """No operator implements the NumPy function, method or Python operator."""
+
+
+class UnknownOperatorError(RegistryError, AttributeError):
+    """No operator or plugin has this name."""
+
+
+class AmbiguousOperatorError(RegistryError, LookupError):
+    """Several plugins offer an operator under one name and none is preferred."""
+
+
+class OperatorDefinitionError(RegistryError, TypeError):
+    """A class or function that cannot be an operator; the message says why."""
+
+
+class UnknownConfigError(RegistryError, LookupError):
+    """No mode has this name."""
+
+
+class NotRecordedError(RegistryError, RuntimeError):
+    """`backward` was called on a Variable that no operator recorded."""
+
+
+class GradientError(RegistryError, ValueError):
+    """`backward` of an operator returned the wrong number, type or shape of gradients."""
+
+
+class HigherOrderError(RegistryError, RuntimeError):
+    """A higher derivative would be wrong, because a constant was taken for a variable."""
+
+
+class OverwrittenError(RegistryError, RuntimeError):
+    """An array that a backward pass needs was overwritten after `forward`."""
+
+
+class PluginError(RegistryError, RuntimeError):
+    """A plugin could not be loaded; `__cause__` holds what it raised."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin was left out, or one of its operators has no bare name."""

@@ -1,0 +1,340 @@
+"""`Function`: what an author of an operator writes, and how a call of it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, ClassVar
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from registry.backward import Edge, Like, Output, holder
+from registry.errors import (
+    GradientError,
+    HigherOrderError,
+    UnsupportedTypeError,
+)
+from registry.modes import differentiating, recording
+from registry.numpy_protocol import Array
+from registry.state import default_registry
+from registry.stored import contains_floats, stored_by_forward
+from registry.variable import Variable, as_array, as_variable, new_variable
+
+_WEAK = (bool, int, float, complex)
+
+
+class Function:
+    """One operator: how to compute it, and how to pass its gradient back.
+
+    A subclass gives `forward` and `backward` in plain NumPy. Calling an instance
+    computes and records; each record has an instance of its own.
+
+    Attributes
+    ----------
+    name : str, optional
+        The helper's name, where the snake_case of the class name reads badly.
+    implements : callable or tuple of callables
+        The NumPy functions that reach this operator when called on Variables. A
+        class whose first one is a ufunc needs no `forward`.
+    method : str, optional
+        The method of Variable that calls it.
+    differentiable : bool
+        False where the result carries no gradient.
+    once_differentiable : bool
+        True where `backward` cannot be differentiated again.
+    elementwise : bool
+        True where each element of the result depends on the same element of the inputs.
+    saves : tuple of str
+        Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept.
+    constants : tuple of str
+        Floating arrays stored by `forward` that do not depend on the inputs.
+    xs, ys : tuple of numpy.ndarray
+        Inside `backward`: what `forward` got and gave (Variables, while the pass
+        itself is recorded).
+    generation : int
+        The highest generation among the inputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from registry import Function, Variable
+    >>> class Cube(Function):
+    ...     def forward(self, x):
+    ...         return x**3
+    ...
+    ...     def backward(self, gy):
+    ...         (x,) = self.xs
+    ...         return 3 * x**2 * gy
+    >>> x = Variable(np.array(2.0))
+    >>> y = Cube()(x)
+    >>> y.backward()
+    >>> y, x.grad
+    (variable(8.0), array(12.))
+    """
+
+    name: ClassVar[str | None] = None
+    implements: ClassVar[Any] = ()
+    method: ClassVar[str | None] = None
+    differentiable: ClassVar[bool] = True
+    once_differentiable: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
+    saves: ClassVar[tuple[str, ...]] = ("xs", "ys")
+    constants: ClassVar[tuple[str, ...]] = ()
+
+    xs: tuple[Any, ...]
+    ys: tuple[Any, ...]
+    generation: int = 0
+    _edges: Any = None
+    _inputs_like: Sequence[Any] = ()
+    _outputs_like: Sequence[Any] = ()
+    _outputs: tuple[ReferenceType[Variable], ...] = ()
+    _saves_xs: ClassVar[bool] = True
+    _saves_ys: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._saves_xs, cls._saves_ys = "xs" in cls.saves, "ys" in cls.saves
+        functions = cls.implements if isinstance(cls.implements, tuple) else (cls.implements,)
+        if functions and isinstance(functions[0], np.ufunc) and cls.forward is Function.forward:
+            cls.forward = functions[0]  # type: ignore[method-assign]
+
+    def forward(self, *xs: Any) -> Any:
+        """Compute the result, one array or a tuple of them, from arrays."""
+        raise NotImplementedError(f"{type(self).__name__} gives no forward(self, x, ...)")
+
+    def backward(self, *gys: Any) -> Any:
+        """Give the gradient of each input from that of each output; None for none."""
+        raise NotImplementedError(f"{type(self).__name__} gives no backward(self, gy, ...)")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute, and record the call where a Variable takes part.
+
+        Parameters
+        ----------
+        *inputs : Variable, array, number or None
+            Variables are differentiated; arrays and numbers are constants.
+
+        Returns
+        -------
+        Variable or tuple of Variable
+            As `forward` returns one array or a tuple.
+        """
+        if self._edges is not None:
+            self = self._unrecorded_copy()
+        self._edges = ()
+        xs, edges, generation, constants = [], [], 0, 0
+        for x in inputs:
+            if isinstance(x, Variable):
+                xs.append(x._data)
+                edge = x._edge
+                edges.append(ref(x) if edge is None else edge)
+                if x.generation > generation:
+                    generation = x.generation
+            else:
+                xs.append(x)
+                edges.append(None)
+                constants += 1
+        if constants:
+            self._make_constants_arrays(inputs, xs)
+        observers = default_registry().observers
+        if observers is not None:
+            observers.before_forward(function=self, xs=tuple(xs))
+        try:
+            ys = self.forward(*xs)
+        except Exception as error:
+            self._explain(error, inputs)
+            raise
+        several = False
+        if type(ys) is not np.ndarray:
+            several = isinstance(ys, tuple)
+            if isinstance(ys, np.generic):
+                ys = np.asarray(ys)
+            else:
+                ys = tuple(map(self._result, ys)) if several else self._result(ys)
+        if observers is not None:
+            observers.after_forward(function=self, xs=tuple(xs), ys=ys if several else (ys,))
+        if constants == len(inputs) or not recording.get() or not self.differentiable:
+            return self._leaves(ys, several, constants == len(inputs))
+        self._edges = tuple(edges)
+        self.generation = generation
+        if self._saves_xs:
+            self.xs = self._inputs_like = tuple(xs)
+        else:
+            self._inputs_like = _likes(xs)
+        if several:
+            return self._outputs_of(ys)
+        if self._saves_ys:
+            self.ys = (ys,)
+        y = new_variable(ys, self, generation + 1)
+        self._outputs = (ref(y),)
+        return y
+
+    @property
+    def needs_grad(self) -> tuple[bool, ...]:
+        """For each input, whether its gradient is wanted; constants need none."""
+        return tuple([edge is not None for edge in self._edges])
+
+    @property
+    def inputs(self) -> tuple[Variable, ...]:
+        """The input Variables: the very ones, as long as somebody holds them."""
+        xs = self.xs if self._saves_xs else [None] * len(self._edges)
+        return tuple([_variable_at(edge, x) for edge, x in zip(self._edges, xs, strict=True)])
+
+    @property
+    def outputs(self) -> tuple[Variable, ...]:
+        """The output Variables: the very ones, as long as somebody holds them."""
+        ys = self.ys if self._saves_ys else [None] * len(self._outputs)
+        edges = [self] if len(ys) == 1 else [Output(self, i) for i in range(len(ys))]
+        return tuple([_variable_at(edge, y) for edge, y in zip(edges, ys, strict=True)])
+
+    @property
+    def input(self) -> Variable:
+        """The input, where there is one."""
+        (variable,) = self.inputs
+        return variable
+
+    @property
+    def output(self) -> Variable:
+        """The output, where there is one."""
+        (variable,) = self.outputs
+        return variable
+
+    def __getattr__(self, name: str) -> Any:
+        owner = default_registry().owner(type(self))
+        if name in ("xs", "ys"):
+            raise AttributeError(
+                f"{owner} has no self.{name} here: it is set by a recorded call, and kept "
+                f"where the class attribute 'saves' (now {self.saves}) names it"
+            )
+        if differentiating.get() is not None and name in stored_by_forward(type(self)):
+            raise HigherOrderError(
+                f"{owner}: 'backward' reads self.{name}, a floating array that 'forward' stored, "
+                "which is a constant to the second derivative; compute it again from self.xs or "
+                f"self.ys, or, if it does not depend on the inputs, declare constants = ({name!r},)"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _make_constants_arrays(self, inputs: Sequence[Any], xs: list[Any]) -> None:
+        """Make arrays of what is no Variable; a Python number takes the others' dtype."""
+        weak = []
+        for i, x in enumerate(inputs):
+            if type(x) in _WEAK:
+                weak.append(i)
+            elif x is not None and not isinstance(x, Variable):
+                try:
+                    xs[i] = as_array(x)
+                except UnsupportedTypeError as error:
+                    owner = default_registry().owner(type(self))
+                    raise UnsupportedTypeError(f"{owner}, input {i}: {error}") from None
+        if weak:
+            dtype = np.result_type(*[getattr(x, "dtype", x) for x in xs if x is not None])
+            for i in weak:
+                xs[i] = np.asarray(xs[i], dtype)
+
+    def _explain(self, error: Exception, inputs: Sequence[Any]) -> None:
+        """Note on an error of `forward` which operator it came from, and what it was given."""
+        given = ", ".join(
+            "an empty Variable (data is None)"
+            if isinstance(x, Variable) and x._data is None
+            else f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".rstrip()
+            for x in inputs
+        )
+        error.add_note(f"in forward of {default_registry().owner(type(self))}, given {given}")
+
+    def _result(self, y: Any) -> Any:
+        try:
+            return as_array(y)
+        except UnsupportedTypeError as error:
+            owner = default_registry().owner(type(self))
+            raise UnsupportedTypeError(
+                f"{owner}: forward returned {type(y)}; return an array, or a tuple of arrays ({error})"
+            ) from None
+
+    def _outputs_of(self, ys: tuple[Any, ...]) -> tuple[Variable, ...]:
+        """Record several outputs."""
+        self._outputs_like = _likes(ys)
+        if self._saves_ys:
+            self.ys = ys
+        made = tuple([new_variable(y, Output(self, i), self.generation + 1) for i, y in enumerate(ys)])
+        if len(made) == 1:
+            made[0]._edge = self
+        self._outputs = tuple(map(ref, made))
+        return made
+
+    def _leaves(self, ys: Any, several: bool, from_constants: bool) -> Any:
+        """Make results that carry no gradient, and say in each why."""
+        if from_constants:
+            why = "every input was a constant (an array or a number, not a Variable)"
+        elif not self.differentiable:
+            why = f"{default_registry().owner(type(self))} has no derivative"
+        else:
+            why = "it was computed while recording was off (no_grad)"
+        made = tuple([new_variable(y, None, 0) for y in (ys if several else (ys,))])
+        for variable in made:
+            variable._why_leaf = why
+        return made if several else made[0]
+
+    def _unrecorded_copy(self) -> Function:
+        """Copy this instance for another call, without what the last call left."""
+        fresh = copy(self)
+        for name in ("xs", "ys", "generation", "_inputs_like", "_outputs_like", "_outputs"):
+            fresh.__dict__.pop(name, None)
+        return fresh
+
+    def _backward_on_variables(self, gys: Sequence[Any]) -> Any:
+        """Run `backward` on Variables, so that NumPy's protocols record each of its steps."""
+        cls = type(self)
+        if self.once_differentiable:
+            raise HigherOrderError(
+                f"{default_registry().owner(cls)} is declared once_differentiable: it has no second "
+                "derivative, so its backward cannot run with create_graph=True"
+            )
+        on_variables = copy(self)
+        if self._saves_xs:
+            edges = zip(self._edges, self.xs, strict=True)
+            on_variables.xs = tuple([x if edge is None else _variable_at(edge, x) for edge, x in edges])
+        if self._saves_ys:
+            on_variables.ys = self.outputs
+        for name in stored_by_forward(cls).difference(self.constants):
+            if contains_floats(getattr(self, name, None)):
+                delattr(on_variables, name)
+        token = differentiating.set(on_variables)
+        try:
+            return on_variables.backward(*map(as_variable, gys))
+        finally:
+            differentiating.reset(token)
+
+    def _gradient(self, gx: Any, create_graph: bool) -> Any:
+        """Make an array, or a Variable while the pass is recorded, of what backward returned."""
+        if isinstance(gx, Variable):
+            return gx if create_graph else gx._data
+        if isinstance(gx, np.generic):
+            return Variable(np.asarray(gx)) if create_graph else np.asarray(gx)
+        try:
+            gx = as_array(gx)
+        except UnsupportedTypeError as error:
+            owner = default_registry().owner(type(self))
+            raise GradientError(f"{owner}: backward returned {type(gx)} as a gradient: {error}") from None
+        return Variable(gx) if create_graph else gx
+
+    def _zeros(self, index: int) -> Array:
+        """Make the gradient of an output that nothing used."""
+        like = self._outputs_like[index]
+        return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else np.float64)
+
+
+def _likes(arrays: Sequence[Any]) -> list[Any]:
+    return [x if x is None else Like(x.shape, x.dtype) for x in arrays]
+
+
+def _variable_at(edge: Edge | None, data: Any) -> Variable:
+    """Give the Variable at the end of an edge, or one like it with what the call saw."""
+    if isinstance(data, Variable):
+        return data
+    held = holder(edge)
+    is_leaf = edge is None or isinstance(edge, ref)
+    if held is not None and held._data is data and held._edge is (None if is_leaf else edge):
+        return held
+    function = edge.function if isinstance(edge, Output) else edge
+    return new_variable(data, edge, 0 if is_leaf else function.generation + 1)

@@ -1,0 +1,188 @@
+"""Naming and generating the function that people call: the helper of an operator."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import linecache
+import re
+import sys
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import function_name
+from registry.errors import OperatorDefinitionError
+from registry.function import Function
+from registry.numpy_protocol import supported
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def snake_case(name: str) -> str:
+    """Turn a class name into a helper's name, keeping acronyms and versions whole.
+
+    Examples
+    --------
+    >>> [snake_case(n) for n in ("Square", "LogSumExp", "Conv2D", "Log1p", "FFT", "BCEWithLogits")]
+    ['square', 'log_sum_exp', 'conv2d', 'log1p', 'fft', 'bce_with_logits']
+    """
+    name = re.sub(r"(\d)D\b", r"\1d", name)
+    words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", words).lower()
+
+
+def helper_name(operator: Any, name: str | None) -> str:
+    """Give the name under which an operator's helper is found: its own, or the class's.
+
+    Raises
+    ------
+    OperatorDefinitionError
+        If it is a keyword, starts with an underscore, or is no identifier.
+    """
+    if name is None:
+        name = snake_case(operator.__name__)
+    reason = (
+        "it is not an identifier" if not isinstance(name, str) or not name.isidentifier()
+        else "it is a Python keyword" if keyword.iskeyword(name)
+        else "it starts with an underscore" if name.startswith("_")
+        else None
+    )  # fmt: skip
+    if reason:
+        raise OperatorDefinitionError(
+            f"{operator.__qualname__} cannot have the helper {name!r}: {reason}; give it another name"
+        )
+    return name
+
+
+def signature(function: Callable[..., Any]) -> Signature:
+    """Give a function's signature without evaluating an annotation."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.STRING)
+    return inspect.signature(function)
+
+
+def input_parameters(cls: type[Function]) -> list[Parameter]:
+    """Give the parameters of `forward`: the operator's inputs."""
+    if isinstance(cls.forward, np.ufunc):
+        names = ["x"] if cls.forward.nin == 1 else [f"x{i}" for i in range(cls.forward.nin)]
+        return [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    return list(signature(cls.forward).parameters.values())[1:]
+
+
+def constant_parameters(cls: type[Function]) -> list[Parameter]:
+    """Give the parameters of `__init__`: the operator's constants."""
+    if cls.__init__ is object.__init__:
+        return []
+    return list(signature(cls.__init__).parameters.values())[1:]
+
+
+def helper_signature(cls: type[Function]) -> Signature:
+    """Give a helper's signature: forward's parameters, then those of `__init__`.
+
+    Those of `__init__` are keyword-only where forward takes any number of inputs or
+    has optional ones; otherwise both can be given by position.
+
+    Raises
+    ------
+    OperatorDefinitionError
+        If the two cannot be put into one call; the message says which parameter.
+    """
+    inputs, constants = input_parameters(cls), constant_parameters(cls)
+    for p in inputs:
+        if p.kind not in (*_POSITIONAL, Parameter.VAR_POSITIONAL):
+            raise _bad(
+                cls, f"forward's parameter {p.name!r} must be positional; constants belong to __init__"
+            )
+    for p in constants:
+        if p.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            raise _bad(cls, f"__init__ takes '{p}'; name each constant, so that the helper can")
+        if p.name in {q.name for q in inputs}:
+            raise _bad(cls, f"{p.name!r} is a parameter of both forward and __init__; rename one")
+    open_ended = any(p.kind is Parameter.VAR_POSITIONAL or p.default is not Parameter.empty for p in inputs)
+    if open_ended:
+        constants = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in constants]
+    return Signature([p.replace(annotation=Parameter.empty) for p in (*inputs, *constants)])
+
+
+def _bad(cls: type[Function], reason: str) -> OperatorDefinitionError:
+    return OperatorDefinitionError(f"{cls.__qualname__} cannot have a helper: {reason}")
+
+
+def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
+    """Generate the function that makes an instance of an operator and calls it.
+
+    It is source code of its own, so calling it costs what calling the class by hand
+    costs, and a wrong call is Python's own TypeError.
+    """
+    shown = helper_signature(cls)
+    operator = cls.__name__ if cls.__name__ not in shown.parameters else f"{cls.__name__}_"
+    namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops"}
+    declared = []
+    for p in shown.parameters.values():
+        if p.default is not Parameter.empty:
+            namespace[f"_{p.name}"] = p.default
+            p = p.replace(default=_Verbatim(f"_{p.name}"))
+        declared.append(p)
+    constants = ", ".join(
+        f"{p.name}={p.name}" if p.kind is Parameter.KEYWORD_ONLY else p.name for p in constant_parameters(cls)
+    )
+    inputs = ", ".join(
+        f"*{p.name}" if p.kind is Parameter.VAR_POSITIONAL else p.name for p in input_parameters(cls)
+    )
+    source = f"def {name}{Signature(declared)}:\n    return {operator}({constants})({inputs})\n"
+    filename = f"<opregistry helper {name} of {cls.__module__}.{cls.__qualname__}>"
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    exec(compile(source, filename, "exec"), namespace)
+    helper: Callable[..., Any] = namespace[name]
+    helper.__doc__ = inspect.cleandoc(cls.__doc__ or f"The operator {cls.__qualname__} of {cls.__module__}.")
+    helper.operator = cls  # type: ignore[attr-defined]
+    return helper
+
+
+class _Verbatim:
+    """A default that is shown as a name in generated source."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def numpy_call(
+    function: Callable[..., Any], cls: type[Function], helper: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Make what a call of a NumPy function on Variables reaches.
+
+    Arguments are told apart by NumPy's own signature: the first ones are the inputs
+    (a list of arrays, where the operator takes any number), the others go by name.
+    """
+    adapt = getattr(cls, "from_numpy", None)
+    if isinstance(function, np.ufunc) or not hasattr(function, "_implementation"):
+        return adapt or helper
+    try:
+        names = list(signature(function).parameters)
+        if any(p.kind is Parameter.VAR_POSITIONAL for p in signature(function).parameters.values()):
+            return adapt or helper
+    except ValueError:  # NumPy gives some functions no signature
+        names = list(signature(helper).parameters)
+    inputs = input_parameters(cls)
+    variadic = any(p.kind is Parameter.VAR_POSITIONAL for p in inputs)
+    count = 1 if variadic else len(inputs)
+    target = adapt or helper
+    accepted = signature(target).parameters
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if adapt is not None:
+            return adapt(**supported(function_name(function), given, accepted))
+        arrays = [given.pop(name) for name in names[:count] if name in given]
+        constants = supported(function_name(function), given, accepted)
+        return helper(*(arrays[0] if variadic else arrays), **constants)
+
+    return call

@@ -1,0 +1,208 @@
+"""How Variables take part in NumPy code: Python's operators, `np.` calls, conversions.
+
+Each operator and each NumPy call goes to whatever implements that NumPy function in
+the registry; conversions that would lose the gradient are refused.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Container, Iterable
+from inspect import signature
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import function_name
+from registry.errors import ConversionError, HigherOrderError, NoOperatorError
+from registry.modes import differentiating
+from registry.state import default_registry
+
+Array: TypeAlias = NDArray[Any]
+
+
+def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what a NumPy function reaches when it is called on a Variable."""
+    return default_registry().calls[function]
+
+
+def plain(value: Any) -> Any:
+    """Replace every Variable in nested tuples, lists and dicts by its array."""
+    if isinstance(value, NumPyProtocol):
+        return value._data
+    if isinstance(value, tuple | list):
+        return type(value)(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def on_plain_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the call for a constant function: on arrays, with an array as its result."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*plain(args), **plain(kwargs))
+
+    return call
+
+
+class NumPyProtocol:
+    """What `Variable` inherits to behave like an array in Python and NumPy code."""
+
+    __slots__ = ()
+    _data: Any
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        call = implementation(function)
+        if kwargs:
+            kwargs = supported(function_name(function), kwargs, signature(call).parameters)
+        return call(*inputs, **kwargs)
+
+    def __array_function__(
+        self,
+        function: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        return implementation(function)(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise ConversionError(
+            "making a NumPy array of a Variable would lose its gradient; call an operator "
+            "(np.stack for a list of Variables, or see 'opregistry ops'), or take the plain "
+            "array with '.data'"
+        )
+
+    def _as_number(self) -> NoReturn:
+        raise ConversionError(
+            "making a Python number of a Variable would lose its gradient; call the NumPy "
+            "function instead of the math module's (np.sin for math.sin), or take the plain "
+            "number with '.item()'"
+        )
+
+    __float__ = __int__ = __complex__ = __index__ = _as_number
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __getitem__(self, index: Any) -> Any:
+        return implementation(operator.getitem)(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        try:
+            helper = implementation(operator.setitem).__name__
+            instead = f"v = ops.{helper}(v, value, index)"
+        except NoOperatorError:
+            instead = "v = np.where(mask, value, v)"
+        raise ConversionError(
+            "a Variable is not assigned to in place, because what was recorded would change; "
+            f"make a new one: {instead}"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by identity, so that Variables are found in sets, dicts and lists."""
+        if self is not other and differentiating.get() is not None:
+            raise HigherOrderError(
+                "'==' of Variables compares identity, so backward would go another way here than "
+                "with arrays; write np.equal(a, b)"
+            )
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Any) -> Any:
+        return implementation(np.less)(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return implementation(np.less_equal)(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return implementation(np.greater)(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return implementation(np.greater_equal)(self, other)
+
+    def __neg__(self) -> Any:
+        return implementation(np.negative)(self)
+
+    def __pos__(self) -> Any:
+        return implementation(np.positive)(self)
+
+    def __abs__(self) -> Any:
+        return implementation(np.absolute)(self)
+
+    def __add__(self, other: Any) -> Any:
+        return implementation(np.add)(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return implementation(np.add)(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return implementation(np.subtract)(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return implementation(np.subtract)(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return implementation(np.multiply)(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return implementation(np.multiply)(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return implementation(np.true_divide)(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return implementation(np.true_divide)(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return implementation(np.floor_divide)(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return implementation(np.floor_divide)(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return implementation(np.remainder)(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return implementation(np.remainder)(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return implementation(np.power)(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return implementation(np.power)(other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return implementation(np.matmul)(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return implementation(np.matmul)(other, self)
+
+
+def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:
+    """Drop what says nothing (None, NumPy's "no value"); refuse what no operator takes.
+
+    Raises
+    ------
+    NoOperatorError
+        For ``out=``, ``where=`` and other parameters that the operator does not have.
+    """
+    said = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
+    for key in said:
+        if key not in parameters:
+            raise NoOperatorError(
+                f"{name} on Variables takes no {key}=: "
+                + _INSTEAD.get(key, "the operator that implements it has no such parameter")
+            )
+    return said
+
+
+_INSTEAD = {
+    "out": "what is recorded is not written into; use the result",
+    "where": "choose with np.where(condition, a, b)",
+    "dtype": "convert with np.astype(result, dtype)",
+}

@@ -1,0 +1,309 @@
+"""Finding plugins and loading them, each kept from harming the others.
+
+A plugin is loaded in four phases: *load* imports it, *register* checks its hooks with
+a pluggy manager of its own, *collect* runs its iterables, *validate* makes catalogue
+entries. Only a plugin that passed all four is published, whole.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pluggy
+
+from registry import hookspecs
+from registry.catalog import BUILTIN, SESSION, Operator, Plugin, function_name
+from registry.definition import make_operator
+from registry.errors import PluginError, PluginWarning
+from registry.hookspecs import PROJECT
+from registry.numpy_protocol import on_plain_values
+from registry.state import Registry, default_registry
+from registry.version import VERSION
+
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(("register_", "before_", "after_")))
+OBSERVERS = tuple(name for name in HOOKS if not name.startswith("register_"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user says about plugins: which to load, block and prefer.
+
+    `only` is None for all installed ones; `strict` raises instead of leaving out.
+    """
+
+    only: frozenset[str] | None = None
+    block: frozenset[str] = frozenset()
+    prefer: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read ``OPREGISTRY_PLUGINS``, ``_BLOCK``, ``_PREFER`` and ``_STRICT``."""
+        only = os.environ.get("OPREGISTRY_PLUGINS")
+        pairs = (item.partition("=") for item in _items(os.environ.get("OPREGISTRY_PREFER", "")))
+        return cls(
+            only=None if only is None else frozenset(_items(only)),
+            block=frozenset(_items(os.environ.get("OPREGISTRY_BLOCK", ""))),
+            prefer={name.strip(): plugin.strip() for name, _, plugin in pairs},
+            strict=os.environ.get("OPREGISTRY_STRICT", "0") not in ("", "0"),
+        )
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+class PluginManager:
+    """Loads the built-ins and the installed plugins into registries."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._hooks = pluggy.PluginManager(PROJECT)
+        self._hooks.add_hookspecs(hookspecs)
+        self._scanned = False
+        self._this_thread = threading.local()
+
+    def load_builtins(self, registry: Registry) -> None:
+        """Import the built-ins by name, without reading what is installed."""
+        plugin = Plugin(BUILTIN, "loaded", "opregistry", VERSION, BUILTIN)
+        self._load(registry, plugin, lambda: importlib.import_module(BUILTIN))
+
+    def load_installed(self, registry: Registry) -> None:
+        """Load every entry point of the group, ordered by distribution and key."""
+        if self._scanned:
+            return
+        from importlib.metadata import entry_points  # slow to import, and only needed here
+
+        outermost = not self._loading
+        found = entry_points(group=PROJECT)
+        taken: dict[str, str] = {}
+        for entry in sorted(found, key=lambda e: (e.dist.name if e.dist else "", e.name, e.value)):
+            distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
+            plugin = Plugin(entry.name, "loaded", distribution, version, entry.value)
+            if entry.name in taken:
+                reason = f"the entry-point key {entry.name!r} belongs to {taken[entry.name]} already"
+                plugin = replace(plugin, name=f"{entry.name}@{distribution}")
+                self._load(registry, plugin, _raising(PluginError(f"{reason}; one of them must rename it")))
+                continue
+            taken[entry.name] = f"{distribution} {version}"
+            if self.settings.only is None or entry.name in self.settings.only:
+                self._load(registry, plugin, entry.load)
+        if outermost:
+            self._warn_of_unknown_names(taken.keys())
+            self._scanned = True
+
+    def load_object(self, registry: Registry, target: object, name: str) -> Plugin:
+        """Load a module or object that no entry point names; give what became of it."""
+        self._load(registry, Plugin(name, "loaded"), lambda: target)
+        return registry.plugin(name)
+
+    @property
+    def _loading(self) -> set[str]:
+        """What this thread is loading now: a plugin's import may ask for others."""
+        names: set[str] = self._this_thread.__dict__.setdefault("names", set())
+        return names
+
+    def _load(self, registry: Registry, plugin: Plugin, get: Callable[[], object]) -> None:
+        """Take one plugin through its phases and publish it, or what went wrong.
+
+        No lock is held while plugin code runs; of two threads that load the same
+        plugin at once, the first to finish publishes.
+        """
+        if registry.knows(plugin.name) or plugin.name in self._loading:
+            return
+        if plugin.name in self.settings.block:
+            registry.publish(replace(plugin, status="blocked"))
+            return
+        self._loading.add(plugin.name)
+        phases = _Phases()
+        start = time.perf_counter()
+        try:
+            plugin = phases.run(plugin, get, registry.plugins)
+        # A plugin may raise anything, SystemExit too, and must not take the others along.
+        except (Exception, SystemExit) as error:
+            plugin = replace(plugin, status="failed", phase=phases.current, error=error)
+        finally:
+            self._loading.discard(plugin.name)
+        plugin = replace(plugin, seconds=time.perf_counter() - start)
+        if not registry.publish(plugin):
+            return
+        if plugin.error is not None:
+            self._report(plugin)
+        elif any(getattr(plugin.target, name, None) for name in OBSERVERS):
+            self._hooks.register(plugin.target, plugin.name)
+            registry.observers = self._hooks.hook
+
+    def _report(self, plugin: Plugin) -> None:
+        error = plugin.error
+        message = (
+            f"plugin {plugin} is left out: {plugin.phase} failed with {type(error).__name__}: {error}; "
+            "'opregistry plugins --verbose' shows the traceback, OPREGISTRY_BLOCK="
+            f"{plugin.name} silences this"
+        )
+        if self.settings.strict:
+            raise PluginError(message) from error
+        warnings.warn(message, PluginWarning, stacklevel=2)
+
+    def _warn_of_unknown_names(self, installed: Iterable[str]) -> None:
+        known = {*installed, BUILTIN, SESSION}
+        asked = {
+            "OPREGISTRY_PLUGINS": self.settings.only or (),
+            "OPREGISTRY_BLOCK": self.settings.block,
+            "OPREGISTRY_PREFER": self.settings.prefer.values(),
+        }
+        for variable, names in asked.items():
+            for name in sorted(set(names) - known):
+                text = (
+                    f"{variable} names {name!r}, but no plugin of that name is installed{_hint(name, known)}"
+                )
+                warnings.warn(text, PluginWarning, stacklevel=2)
+
+
+class _Phases:
+    """The way of one plugin from its entry point to its catalogue entries."""
+
+    current = "load"
+
+    def run(self, plugin: Plugin, get: Callable[[], object], others: Iterable[Plugin]) -> Plugin:
+        target = get()
+        self.current = "register"
+        for other in others:
+            if other.target is target:
+                raise PluginError(f"it names the same object as plugin {other}; remove one entry point")
+        hooks = _checked_hooks(target, plugin.name)
+        self.current = "collect"
+        operators = _collected(hooks.register_operators)
+        constants = _collected(hooks.register_constant_functions)
+        array_types = _collected(hooks.register_array_types)
+        self.current = "validate"
+        return replace(
+            plugin,
+            target=target,
+            operators=_made(operators, plugin),
+            constants=tuple(_constant(function, plugin.name) for function in constants),
+            array_types=tuple(array_types),
+        )
+
+
+def _checked_hooks(target: object, name: str) -> Any:
+    """Check one plugin's hooks in a manager of its own, and give a way to call them."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(target, name)
+    callers = manager.get_hookcallers(target) or []
+    for caller in callers:
+        if not caller.has_spec():
+            raise PluginError(f"there is no hook {caller.name!r}{_hint(caller.name, HOOKS)}")
+    implemented = {caller.name for caller in callers}
+    for hook in HOOKS:
+        if hook not in implemented and callable(getattr(target, hook, None)):
+            raise PluginError(f"{hook!r} is not marked; write @hookimpl above it")
+    if not implemented:
+        near = [name for name in dir(target) if get_close_matches(name, HOOKS, n=1, cutoff=0.8)]
+        seen = (
+            f"; {near[0]!r} looks like one: mark it with @hookimpl, spelt {_nearest(near[0])!r}"
+            if near
+            else ""
+        )
+        raise PluginError(f"it implements none of the hooks {', '.join(HOOKS)}{seen}")
+    return manager.hook
+
+
+def _nearest(name: str) -> str:
+    return get_close_matches(name, HOOKS, n=1, cutoff=0.0)[0]
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _collected(hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:
+    return [item for items in hook() for item in items]
+
+
+def _made(targets: Iterable[Any], plugin: Plugin) -> tuple[Operator, ...]:
+    operators: dict[str, Operator] = {}
+    for target in targets:
+        operator = make_operator(target, plugin.name)
+        if operator.name in operators:
+            other = operators[operator.name].target
+            raise PluginError(
+                f"{target.__qualname__} and {other.__qualname__} would both be {operator.name!r}; "
+                "set name on one of them"
+            )
+        operators[operator.name] = operator
+    return tuple(operators.values())
+
+
+def _constant(function: Callable[..., Any], plugin: str) -> Operator:
+    call, name = on_plain_values(function), getattr(function, "__name__", "")
+    method = name if hasattr(np.ndarray, name) else None
+    return Operator(function_name(function), function, call, plugin, {function: call}, method, call)
+
+
+def _raising(error: Exception) -> Callable[[], object]:
+    def load() -> object:
+        raise error
+
+    return load
+
+
+def operator(target: Any) -> Any:
+    """Register a `Function` subclass or composite for this process, in a notebook say.
+
+    Running it again with an operator of the same name replaces the old one. The
+    operators registered so form the plugin ``session``.
+
+    Raises
+    ------
+    OperatorDefinitionError
+        If it cannot be an operator; the message says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import registry
+    >>> from registry import Function, Variable, ops
+    >>> @registry.operator
+    ... class Gaussian(Function):
+    ...     '''exp(-x**2).'''
+    ...
+    ...     def forward(self, x):
+    ...         return np.exp(-(x**2))
+    ...
+    ...     def backward(self, gy):
+    ...         (x,) = self.xs
+    ...         return -2 * x * np.exp(-(x**2)) * gy
+    >>> ops.gaussian(Variable(np.array(0.0)))
+    variable(1.0)
+    """
+    registry = default_registry()
+    made = make_operator(target, SESSION)
+    registry.add_to_session(made)
+    candidates = registry.candidates("names", made.name)
+    others = [plugin for plugin in (c.plugin for c in candidates) if plugin != SESSION]
+    if others and registry.preferences.get(made.name) != SESSION:
+        warnings.warn(
+            f"{made.name!r} is also an operator of {', '.join(others)}, so ops.{made.name} is not this "
+            f"one; call registry.prefer({made.name!r}, {SESSION!r}), or use it as "
+            f"registry.plugins.{SESSION}.{made.name}",
+            PluginWarning,
+            stacklevel=2,
+        )
+    return target
+
+
+def connect(registry: Registry, settings: Settings) -> None:
+    """Let a registry find the built-ins and what is installed, as the settings say."""
+    registry.loader = PluginManager(settings)
+    registry.preferences = dict(settings.prefer)

@@ -1,0 +1,271 @@
+"""The registry's state: which plugins are known, what they offer, where more are found.
+
+Every publication makes a new `Catalog`; look-ups read the newest one without a lock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from typing import Any, Literal, Protocol, TypeVar
+
+from registry.catalog import BUILTIN, SESSION, Catalog, Operator, Plugin, function_name
+from registry.errors import AmbiguousOperatorError, NoOperatorError, UnknownOperatorError
+
+Function = Callable[..., Any]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Loader(Protocol):
+    """Finds plugins and publishes them into a registry."""
+
+    def load_builtins(self, registry: Registry) -> None:
+        """Import the built-ins, without scanning what is installed."""
+
+    def load_installed(self, registry: Registry) -> None:
+        """Load every installed plugin that is neither blocked nor loaded."""
+
+
+class Found(dict[K, V]):
+    """A dict that looks for what it does not hold, and keeps what it found."""
+
+    def __init__(self, find: Callable[[K], V]) -> None:
+        self._find = find
+
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._find(key)
+        return value
+
+
+class Registry:
+    """The plugins that are known, and the catalogue that they make together.
+
+    Parameters
+    ----------
+    loader : Loader, optional
+        Asked for plugins at the first miss, the built-ins first; without one, a
+        registry holds just what is published into it.
+    preferences : mapping of str to str, optional
+        Operator name -> plugin that wins it.
+
+    Attributes
+    ----------
+    catalog : Catalog
+        The newest picture.
+    helpers, calls, methods : dict
+        Operator name -> helper; NumPy function -> what calling it on a Variable
+        reaches; method name -> what it calls, or None. What is not there yet is looked for.
+    observers : pluggy hook relay or None
+        The observer hooks, while a plugin implements one.
+    """
+
+    def __init__(self, loader: Loader | None = None, preferences: Mapping[str, str] | None = None) -> None:
+        self.loader = loader
+        self._lock = threading.RLock()
+        self.preferences = dict(preferences or {})
+        self.observers: Any = None
+        self._renew({})
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins known so far, by name; the built-ins first."""
+        return tuple(sorted(self._plugins.values(), key=lambda p: (p.name != BUILTIN, p.name)))
+
+    def plugin(self, name: str) -> Plugin:
+        """Give a plugin by name, looking for it among the installed ones if need be."""
+        for load in (lambda: None, self.load):
+            load()
+            if name in self._plugins:
+                return self._plugins[name]
+        raise UnknownOperatorError(f"no plugin is named {name!r}{_hint(name, self._plugins)}")
+
+    def knows(self, name: str) -> bool:
+        """Say whether a plugin of this name was loaded, failed or blocked."""
+        return name in self._plugins
+
+    def publish(self, plugin: Plugin, *, replace: bool = False) -> bool:
+        """Add one plugin, whole; say whether it is new."""
+        with self._lock:
+            if plugin.name in self._plugins and not replace:
+                return False
+            self._renew({**self._plugins, plugin.name: plugin})
+            return True
+
+    def unambiguous(self) -> dict[str, Operator]:
+        """Give every operator that a bare name means, of what is loaded so far."""
+        chosen = {}
+        for name, candidates in self.catalog.names.items():
+            with suppress(AmbiguousOperatorError):
+                chosen[name] = self.catalog.choose(name, candidates)
+        return chosen
+
+    def add_to_session(self, operator: Operator) -> None:
+        """Add an operator registered by hand, in place of one of the same name."""
+        with self._lock:
+            session = self._plugins.get(SESSION, Plugin(SESSION, "loaded"))
+            others = tuple(o for o in session.operators if o.name != operator.name)
+            session = dataclasses.replace(session, operators=(*others, operator))
+            self._renew({**self._plugins, SESSION: session})
+
+    def withdraw(self, name: str) -> None:
+        """Forget a plugin and all that it brought."""
+        with self._lock:
+            self._renew({key: plugin for key, plugin in self._plugins.items() if key != name})
+
+    def block(self, name: str) -> None:
+        """Take a plugin out for this process, whether it is loaded yet or not."""
+        self.publish(Plugin(name, "blocked"), replace=True)
+
+    def prefer(self, name: str, plugin: str) -> None:
+        """Let one plugin win an operator's name, NumPy function and method.
+
+        Parameters
+        ----------
+        name : str
+            The operator, or a dotted NumPy function such as ``"numpy.exp"``.
+        plugin : str
+            The plugin that is to serve it.
+
+        Raises
+        ------
+        UnknownOperatorError
+            If the plugin does not offer it.
+        """
+        offered = self.plugin(plugin).operators
+        keys = {key for o in offered for key in (o.name, *map(function_name, o.implements))}
+        if name not in keys:
+            raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{_hint(name, keys)}")
+        with self._lock:
+            self.preferences[name] = plugin
+            self._renew(self._plugins)
+
+    def _renew(self, plugins: Mapping[str, Plugin]) -> None:
+        self._plugins: Mapping[str, Plugin] = plugins
+        self.catalog = Catalog.of(plugins.values(), self.preferences)
+        self.helpers = Found(lambda name: self.operator(name).helper)
+        self.calls = Found(self.numpy_call)
+        self.methods = Found(self.method)
+
+    def load(self) -> tuple[Plugin, ...]:
+        """Load the built-ins and every installed plugin; give all that are known."""
+        if self.loader is not None:
+            self.loader.load_builtins(self)
+            self.loader.load_installed(self)
+        return self.plugins
+
+    def candidates(self, table: Literal["names", "functions", "methods"], key: Any) -> tuple[Operator, ...]:
+        """Give all operators that are offered for a key.
+
+        A built-in wins unless somebody said what they prefer, so the installed plugins
+        are not looked for where there is one.
+        """
+        if self.loader is not None:
+            self.loader.load_builtins(self)
+        found: tuple[Operator, ...] = getattr(self.catalog, table).get(key, ())
+        if self.loader is None or (BUILTIN in (c.plugin for c in found) and not self.preferences):
+            return found
+        self.loader.load_installed(self)
+        found = getattr(self.catalog, table).get(key, ())
+        return found
+
+    def operator(self, name: str) -> Operator:
+        """Give the operator that a bare name means.
+
+        Raises
+        ------
+        UnknownOperatorError
+            If nothing has that name; the message has near misses and lost plugins.
+        AmbiguousOperatorError
+            If several plugins offer it.
+        """
+        if candidates := self.candidates("names", name):
+            return self.catalog.choose(name, candidates)
+        hint = _hint(name, self.catalog.names)
+        raise UnknownOperatorError(f"no operator is named {name!r}{hint}{self._lost()}")
+
+    def method(self, name: str) -> Function | None:
+        """Give what a method of Variable calls, or None."""
+        candidates = self.candidates("methods", name)
+        return self.catalog.choose(name, candidates).method_call if candidates else None
+
+    def numpy_call(self, function: Function) -> Function:
+        """Give what a NumPy function reaches when it is called on a Variable.
+
+        Raises
+        ------
+        NoOperatorError
+            If no operator implements it and it is no constant function.
+        AmbiguousOperatorError
+            If several plugins implement it.
+        """
+        name = function_name(function)
+        if candidates := self.candidates("functions", function):
+            return self.catalog.choose(name, candidates).implements[function]
+        known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
+        hint = _hint(name.rpartition(".")[2], known)
+        raise NoOperatorError(
+            f"no operator implements {name}{hint}{self._lost()}; install or load a plugin that "
+            f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
+            "plain array, without a gradient"
+        )
+
+    def owner(self, target: object) -> str:
+        """Name the operator and plugin of a class or composite, for messages."""
+        for operators in self.catalog.names.values():
+            for operator in operators:
+                if operator.target is target:
+                    return f"operator {operator.name!r} of plugin {self._plugins[operator.plugin]}"
+        return f"operator {getattr(target, '__qualname__', target)!r} (in no plugin)"
+
+    def is_array_type(self, kind: type) -> bool:
+        """Say whether a plugin registered this type as data for Variables."""
+        if not issubclass(kind, self.catalog.array_types):
+            self.load()
+        return issubclass(kind, self.catalog.array_types)
+
+    def _lost(self) -> str:
+        lost = [f"plugin {p} is {p.status}" for p in self.plugins if p.status != "loaded"]
+        return "".join(f"; {line}" for line in lost)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=3)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+_default = Registry()
+
+
+def default_registry() -> Registry:
+    """Give the registry that helpers, Variables and NumPy calls of this process use."""
+    return _default
+
+
+def load_plugins() -> tuple[Plugin, ...]:
+    """Load every installed plugin now, instead of at the first miss; give all of them."""
+    return default_registry().load()
+
+
+def prefer(name: str, plugin: str) -> None:
+    """Let one plugin win an operator's name; see `Registry.prefer`."""
+    default_registry().prefer(name, plugin)
+
+
+def block(name: str) -> None:
+    """Take a plugin out for this process; see `Registry.block`."""
+    default_registry().block(name)
+
+
+@contextmanager
+def using_registry(registry: Registry) -> Iterator[Registry]:
+    """Make another registry the process's default inside a `with` block (for tests)."""
+    global _default
+    before, _default = _default, registry
+    try:
+        yield registry
+    finally:
+        _default = before

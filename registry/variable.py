@@ -1,0 +1,287 @@
+"""`Variable`: an array that remembers how it came about."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+
+from registry.backward import Edge, Output, run_backward, unchain_behind
+from registry.errors import (
+    GradientError,
+    HigherOrderError,
+    NotRecordedError,
+    UnsupportedTypeError,
+)
+from registry.modes import differentiating
+from registry.numpy_protocol import Array, NumPyProtocol, implementation
+from registry.state import default_registry
+
+if TYPE_CHECKING:
+    from registry.function import Function
+
+
+class Variable(NumPyProtocol):
+    """An array, its gradient, and the function that made it.
+
+    Parameters
+    ----------
+    data : numpy.ndarray or None
+        Booleans or numbers of any shape; or an array of a type that a plugin registered.
+    name : str, optional
+        Shown where the Variable is.
+
+    Attributes
+    ----------
+    data : numpy.ndarray or None
+        The array itself, not a copy; assigning checks the type again.
+    grad : numpy.ndarray, Variable or None
+        What `backward` added up: of `data`'s shape, and of its dtype where that is
+        floating or complex. A Variable after ``backward(create_graph=True)``.
+    name : str or None
+        As given.
+    generation : int
+        0 for a leaf; one more than the function's that made it otherwise.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        If `data` is a Python number, a list, an array of objects or strings, ...
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from registry import Variable
+    >>> x = Variable(np.array([1.0, 2.0]), name="x")
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> y, x.grad
+    (variable(5.0), array([2., 4.]))
+    """
+
+    __slots__ = ("__weakref__", "_data", "_edge", "_why_leaf", "generation", "grad", "name")
+
+    _data: Any
+    _edge: Edge | None
+    _why_leaf: str
+    grad: Any
+
+    def __init__(self, data: Array | None, name: str | None = None) -> None:
+        self._data = checked_data(data)
+        self._edge = None
+        self.generation = 0
+        self.grad = None
+        self.name = name
+
+    @property
+    def data(self) -> Any:
+        """The plain array; whoever reads it leaves the recorded computation."""
+        function = differentiating.get()
+        if function is not None:
+            raise HigherOrderError(
+                f"{default_registry().owner(type(function))}: 'backward' reads '.data' of a "
+                "Variable, which is a constant to the second derivative; compute with self.xs, "
+                "self.ys and the gradients themselves, or declare once_differentiable = True"
+            )
+        return self._data
+
+    @data.setter
+    def data(self, data: Array | None) -> None:
+        self._data = checked_data(data)
+
+    @property
+    def creator(self) -> Function | None:
+        """The function that made this Variable, or None for a leaf."""
+        edge = self._edge
+        if edge is None or isinstance(edge, ref):
+            return None
+        return edge.function if isinstance(edge, Output) else edge
+
+    def set_creator(self, function: Function) -> None:
+        """Say by hand which function made this Variable."""
+        self._edge = function
+        self.generation = function.generation + 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the data."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Any:
+        """The Variable with its axes reversed."""
+        return implementation(np.transpose)(self)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"variable({self._data})".replace("\n", "\n" + " " * 9)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def item(self) -> bool | int | float | complex:
+        """Give the one element as a Python number."""
+        return self.data.item()  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        helper = None if name.startswith("_") else default_registry().methods[name]
+        if helper is None:
+            raise AttributeError(f"a Variable has no attribute {name!r}, and no operator has this method")
+        return MethodType(helper, self)
+
+    def __dir__(self) -> list[str]:
+        default_registry().load()
+        return sorted({*super().__dir__(), *default_registry().catalog.methods})
+
+    def cleargrad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def unchain(self) -> None:
+        """Forget how this Variable came about: make it a leaf."""
+        self._edge = None
+        self.generation = 0
+
+    def unchain_backward(self) -> None:
+        """Cut the graph behind this Variable, so that its arrays can go."""
+        if self.creator is not None:
+            unchain_behind(self.creator)
+
+    def backward(self, retain_grad: bool = False, create_graph: bool = False) -> None:
+        """Add this Variable's gradient to `grad` of every leaf that it came from.
+
+        The gradient of a Variable with several elements is that of their sum; set
+        `grad` first to weigh them.
+
+        Parameters
+        ----------
+        retain_grad : bool
+            Keep the gradients of the Variables in between, too.
+        create_graph : bool
+            Record the pass, so that the gradients can be differentiated again.
+
+        Raises
+        ------
+        NotRecordedError
+            If nothing recorded this Variable.
+        GradientError
+            If an operator's backward returns what does not fit its inputs.
+        HigherOrderError
+            If `create_graph` meets an operator that has no second derivative.
+
+        Notes
+        -----
+        After an error, every `grad` is as it was.
+        """
+        creator = self.creator
+        if creator is None:
+            raise NotRecordedError(
+                f"{self.name or 'this Variable'} has nothing to differentiate: "
+                f"{self._leaf_reason()}; backward starts from a result that an operator "
+                "computed from Variables while recording was on"
+            )
+        seed = self._seed()
+        if create_graph and not isinstance(seed, Variable):
+            seed = Variable(seed)
+        run_backward(self, creator, seed, retain_grad, create_graph)
+
+    def _leaf_reason(self) -> str:
+        try:
+            return self._why_leaf
+        except AttributeError:
+            return "it is a leaf, which nothing computed"
+
+    def _seed(self) -> Any:
+        if self.grad is None:
+            return np.ones(self.shape, self.dtype if self.dtype.kind in "fc" else np.float64)
+        seed = self.grad if isinstance(self.grad, Variable) else np.asarray(self.grad, self.dtype)
+        if seed.shape != self.shape:
+            raise GradientError(
+                f"the grad set on {self.name or 'this Variable'} has shape {seed.shape}, "
+                f"but the data has {self.shape}; set one of the data's shape"
+            )
+        return seed
+
+    def copy(self) -> Variable:
+        """Give the same value, with an array of its own, at the same place in the graph."""
+        return new_variable(self._data.copy(), self._edge, self.generation)
+
+
+def new_variable(data: Any, edge: Edge | None, generation: int) -> Variable:
+    """Make a Variable without checking its data, as an operator's result."""
+    variable = Variable.__new__(Variable)
+    variable._data = data
+    variable._edge = edge
+    variable.generation = generation
+    variable.grad = variable.name = None
+    return variable
+
+
+def checked_data(data: Any) -> Any:
+    """Let through what may be the data of a Variable; refuse the rest by name.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        The message says what to pass instead.
+    """
+    if data is None:
+        return data
+    kind = type(data)
+    if isinstance(data, np.ndarray):
+        if kind is np.ndarray and data.dtype.kind in "biufc":
+            return data
+        odd = {cls.__name__ for cls in kind.__mro__} & {"MaskedArray", "matrix"}
+        if data.dtype.kind in "biufc" and not odd:
+            return data
+        what = f"{kind} is not supported" if odd else f"an array of dtype {data.dtype} is not supported"
+        raise UnsupportedTypeError(f"{what}; a Variable holds a plain array of booleans or numbers")
+    if isinstance(data, NumPyProtocol):
+        raise UnsupportedTypeError(f"{kind} is not supported as data: it is a Variable already")
+    if default_registry().is_array_type(kind):
+        return data
+    raise UnsupportedTypeError(
+        f"{kind} is not supported; pass a numpy.ndarray, for example Variable(np.array({_short(data)}))"
+    )
+
+
+def _short(data: Any) -> str:
+    text = repr(data) if isinstance(data, int | float | complex | list | tuple) else "..."
+    return text if len(text) <= 40 else "..."
+
+
+def as_array(data: Any) -> Any:
+    """Make an array of a NumPy or Python scalar; give any other supported data as it is.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        If `data` is neither.
+    """
+    if isinstance(data, np.generic | int | float | complex):
+        data = np.asarray(data)
+    return checked_data(data)
+
+
+def as_variable(data: Any) -> Variable:
+    """Make a Variable of an array or scalar; give a Variable as it is."""
+    return data if isinstance(data, Variable) else Variable(as_array(data))
