@@ -24,15 +24,20 @@ class Matmul(Function):
             gy = gy[..., np.newaxis]
         if x0.ndim == 1:
             gy = gy[..., np.newaxis, :]
-        g0 = gy @ b.swapaxes(-1, -2) if w0 else None
-        g1 = self._right(a, gy) if b.ndim == 2 else a.swapaxes(-1, -2) @ gy if w1 else None
-        if x0.ndim == 1 and w0:
-            g0 = g0[..., 0, :]
-        if x1.ndim == 1 and w1:
-            g1 = g1[..., 0]
+        g0 = self._left(gy, b, x0) if w0 else None
+        g1 = self._right(a, gy, x1) if w1 else None
         return g0, g1
 
     @staticmethod
-    def _right(a: Any, gy: Any) -> Any:
-        """Give the gradient of a right factor that is one matrix: one product, no sum."""
-        return a.reshape(-1, a.shape[-1]).swapaxes(-1, -2) @ gy.reshape(-1, gy.shape[-1])
+    def _left(gy: Any, b: Any, x0: Any) -> Any:
+        """Give the gradient of the left factor, batches and all; the engine sums them."""
+        g = gy @ b.swapaxes(-1, -2)
+        return g[..., 0, :] if x0.ndim == 1 else g
+
+    @staticmethod
+    def _right(a: Any, gy: Any, x1: Any) -> Any:
+        """Give that of the right factor; where it is one matrix, by one product and no sum."""
+        if x1.ndim <= 2:
+            a, gy = a.reshape(-1, a.shape[-1]), gy.reshape(-1, gy.shape[-1])
+        g = a.swapaxes(-1, -2) @ gy
+        return g[..., 0] if x1.ndim == 1 else g

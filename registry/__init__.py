@@ -24,12 +24,13 @@ from registry.errors import (
     UnsupportedTypeError,
 )
 from registry.function import Function
+from registry.guard import guard
 from registry.hookspecs import hookimpl
 from registry.modes import no_grad, using_config
 from registry.plugin_manager import PluginManager, Settings, connect, operator
 from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
 from registry.variable import Variable, as_array, as_variable
-from registry.version import VERSION as __version__
+from registry.version import __version__
 
 __all__ = [
     "AmbiguousOperatorError",
@@ -59,6 +60,7 @@ __all__ = [
     "block",
     "composite",
     "default_registry",
+    "guard",
     "hookimpl",
     "load_plugins",
     "no_grad",

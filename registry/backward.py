@@ -33,7 +33,7 @@ class Output(NamedTuple):
     """One output of a function that has several, as the end of an edge."""
 
     function: Function
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
 
 
 class Like(NamedTuple):
@@ -146,14 +146,14 @@ def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> Sequenc
     try:
         gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
     except Exception as error:
-        error.add_note(f"in backward of {default_registry().owner(type(function))}")
+        error.add_note(f"in backward of {function}")
         raise
     if type(gxs) is not tuple:
         gxs = tuple(gxs) if isinstance(gxs, list) else (gxs,)
     likes = function._inputs_like
     if len(gxs) != len(likes):
         gxs = _counted(function, gxs)
-    fitting = []
+    fitting: list[Any] = []
     for gx, like in zip(gxs, likes, strict=True):
         if gx is not None and like is not None:
             if type(gx) is not np.ndarray or create_graph:
@@ -172,7 +172,7 @@ def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(gxs) > expected and all(gx is None for gx in gxs[expected:]):
         return gxs[:expected]
     raise GradientError(
-        f"{default_registry().owner(type(function))}: backward returned {len(gxs)} gradients "
+        f"{function}: backward returned {len(gxs)} gradients "
         f"for {expected} inputs; return one for each input, None where there is none"
     )
 
@@ -194,7 +194,7 @@ def _fitted(function: Function, i: int, gx: Any, like: Any, gys: Sequence[Any]) 
         kept = all(shape[a] == gx.shape[a] for a in range(gx.ndim) if a not in axes)
         if extra < 0 or not kept or not from_output:
             raise GradientError(
-                f"{default_registry().owner(type(function))}: the gradient of input {i} has shape "
+                f"{function}: the gradient of input {i} has shape "
                 f"{gx.shape}, but the input has {like.shape} (outputs: {outputs}); backward must return "
                 "the input's shape, or that of a true broadcast of it, which is summed"
             )
@@ -226,8 +226,10 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
 
 def holder(edge: Edge | None) -> Variable | None:
     """Give the Variable at the end of an edge, if somebody still holds it."""
-    if edge is None or isinstance(edge, ref):
-        return edge and edge()
+    if edge is None:
+        return None
+    if isinstance(edge, ref):
+        return edge()
     function, index = edge if isinstance(edge, Output) else (edge, 0)
     return function._outputs[index]()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from registry.modes import no_grad
 from registry.numpy_protocol import Array
-from registry.variable import Variable
+from registry.variable import Variable, as_variable
 
 
 def numerical_diff(f: Callable[[Variable], Variable], x: Variable, eps: float = 1e-4) -> Array:
@@ -31,10 +31,10 @@ def numerical_diff(f: Callable[[Variable], Variable], x: Variable, eps: float = 
     Examples
     --------
     >>> import numpy as np
-    >>> from registry import Variable, numerical_diff, ops
+    >>> from registry import Variable, as_variable, numerical_diff, ops
     >>> numerical_diff(ops.square, Variable(np.array(2.0)))
     array(4.)
     """
     with no_grad():
-        after, before = f(Variable(x.data + eps)), f(Variable(x.data - eps))
+        after, before = f(as_variable(x.data + eps)), f(as_variable(x.data - eps))
     return np.asarray((after.data - before.data) / (2 * eps))

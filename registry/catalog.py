@@ -26,7 +26,8 @@ class Operator:
 
     `target` is what the author wrote (a `Function` subclass or a composite), `helper`
     what people call; `implements` gives for each NumPy function what calling it on
-    Variables reaches, `method_call` what the method of Variable does. A constant function is its own target, and has no bare name.
+    Variables reaches, `method_call` what the method of Variable does. A constant
+    function is its own target, and has no bare name.
     """
 
     name: str
@@ -63,9 +64,20 @@ class Plugin:
     operators: tuple[Operator, ...] = ()
     constants: tuple[Operator, ...] = ()
     array_types: tuple[type, ...] = ()
+    observes: bool = False
     seconds: float = 0.0
     phase: str | None = None
     error: BaseException | None = None
+
+    @property
+    def keys(self) -> set[str]:
+        """What it offers that others may offer too: names, NumPy functions, methods."""
+        return {o.name for o in self.operators} | {
+            key
+            for o in (*self.operators, *self.constants)
+            for key in (*map(function_name, o.implements), o.method)
+            if key is not None
+        }
 
     @property
     def file(self) -> str | None:
@@ -125,10 +137,11 @@ class Catalog:
             If several are left.
         """
         prefer = self.preferences
-        preferred = [c for c in candidates if c.plugin in (prefer.get(key), prefer.get(c.name))]
+        preferred = [c for c in candidates if c.plugin == prefer.get(key)]
+        by_name = [c for c in candidates if c.plugin == prefer.get(c.name)]
         builtin = [c for c in candidates if c.plugin == BUILTIN]
         constant = candidates[:1] if all(c.target in c.implements for c in candidates) else ()
-        for group in (preferred, builtin, constant, candidates):
+        for group in (preferred, by_name, builtin, constant, candidates):
             if len(group) == 1:
                 return group[0]
         first = candidates[0]

@@ -13,7 +13,6 @@ from registry.composite import Composite
 from registry.errors import OperatorDefinitionError
 from registry.function import Function
 from registry.helpers import helper_name, input_parameters, make_helper, numpy_call
-from registry.stored import stored_by_forward
 from registry.variable import Variable
 
 
@@ -47,7 +46,7 @@ def _from_class(cls: type[Function], plugin: str) -> Operator:
     for function in _callables(cls, cls.implements):
         _check_arity(cls, function)
         calls[function] = numpy_call(function, cls, helper)
-    stored_by_forward(cls)
+    cls.stored()
     method_call = getattr(cls, "from_method", helper)
     return Operator(name, cls, helper, plugin, calls, _method(cls, cls.method), method_call)
 
@@ -57,6 +56,9 @@ def _check_contract(cls: type[Function]) -> None:
         raise _bad(cls, "it has no forward; write one, or set implements to a ufunc")
     if cls.differentiable and cls.backward is Function.backward:
         raise _bad(cls, "it has no backward; write one, or set differentiable = False")
+    for method in ("forward", "backward"):
+        if isinstance(inspect.getattr_static(cls, method), staticmethod | classmethod):
+            raise _bad(cls, f"{method} is a static or class method; write 'def {method}(self, ...)'")
     for attribute in ("saves", "constants"):
         value = getattr(cls, attribute)
         if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
@@ -70,9 +72,11 @@ def _check_contract(cls: type[Function]) -> None:
 
 def _check_arity(cls: type[Function], function: Callable[..., Any]) -> None:
     inputs = input_parameters(cls)
-    if not isinstance(function, np.ufunc) or any(p.kind is p.VAR_POSITIONAL for p in inputs):
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in inputs)
+    if not isinstance(function, np.ufunc) or variadic or hasattr(cls, "from_numpy"):
         return
-    if len(inputs) < function.nin:
+    required = sum(p.default is p.empty for p in inputs)
+    if not required <= function.nin <= len(inputs):
         raise _bad(cls, f"forward takes {len(inputs)} inputs, but {function} has {function.nin}")
 
 

@@ -91,6 +91,7 @@ class Function:
     _outputs: tuple[ReferenceType[Variable], ...] = ()
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
+    _stored: ClassVar[frozenset[str]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -123,7 +124,9 @@ class Function:
         if self._edges is not None:
             self = self._unrecorded_copy()
         self._edges = ()
-        xs, edges, generation, constants = [], [], 0, 0
+        xs: list[Any] = []
+        edges: list[Edge | None] = []
+        generation = constants = 0
         for x in inputs:
             if isinstance(x, Variable):
                 xs.append(x._data)
@@ -170,6 +173,17 @@ class Function:
         self._outputs = (ref(y),)
         return y
 
+    def __str__(self) -> str:
+        """Name the operator and its plugin."""
+        return default_registry().owner(type(self))
+
+    @classmethod
+    def stored(cls) -> frozenset[str]:
+        """Give the names of the attributes that `forward` assigns, found once a class."""
+        if "_stored" not in cls.__dict__:
+            cls._stored = stored_by_forward(cls)
+        return cls._stored
+
     @property
     def needs_grad(self) -> tuple[bool, ...]:
         """For each input, whether its gradient is wanted; constants need none."""
@@ -184,8 +198,9 @@ class Function:
     @property
     def outputs(self) -> tuple[Variable, ...]:
         """The output Variables: the very ones, as long as somebody holds them."""
-        ys = self.ys if self._saves_ys else [None] * len(self._outputs)
-        edges = [self] if len(ys) == 1 else [Output(self, i) for i in range(len(ys))]
+        count = len(self._outputs)
+        ys = self.ys if self._saves_ys else [None] * count
+        edges: list[Edge] = [self] if count == 1 else [Output(self, i) for i in range(count)]
         return tuple([_variable_at(edge, y) for edge, y in zip(edges, ys, strict=True)])
 
     @property
@@ -201,15 +216,14 @@ class Function:
         return variable
 
     def __getattr__(self, name: str) -> Any:
-        owner = default_registry().owner(type(self))
         if name in ("xs", "ys"):
             raise AttributeError(
-                f"{owner} has no self.{name} here: it is set by a recorded call, and kept "
+                f"{self} has no self.{name} here: it is set by a recorded call, and kept "
                 f"where the class attribute 'saves' (now {self.saves}) names it"
             )
-        if differentiating.get() is not None and name in stored_by_forward(type(self)):
+        if differentiating.get() is not None and name in self.stored():
             raise HigherOrderError(
-                f"{owner}: 'backward' reads self.{name}, a floating array that 'forward' stored, "
+                f"{self}: 'backward' reads self.{name}, a floating array that 'forward' stored, "
                 "which is a constant to the second derivative; compute it again from self.xs or "
                 f"self.ys, or, if it does not depend on the inputs, declare constants = ({name!r},)"
             )
@@ -225,8 +239,7 @@ class Function:
                 try:
                     xs[i] = as_array(x)
                 except UnsupportedTypeError as error:
-                    owner = default_registry().owner(type(self))
-                    raise UnsupportedTypeError(f"{owner}, input {i}: {error}") from None
+                    raise UnsupportedTypeError(f"{self}, input {i}: {error}") from None
         if weak:
             dtype = np.result_type(*[getattr(x, "dtype", x) for x in xs if x is not None])
             for i in weak:
@@ -240,15 +253,14 @@ class Function:
             else f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".rstrip()
             for x in inputs
         )
-        error.add_note(f"in forward of {default_registry().owner(type(self))}, given {given}")
+        error.add_note(f"in forward of {self}, given {given}")
 
     def _result(self, y: Any) -> Any:
         try:
             return as_array(y)
         except UnsupportedTypeError as error:
-            owner = default_registry().owner(type(self))
             raise UnsupportedTypeError(
-                f"{owner}: forward returned {type(y)}; return an array, or a tuple of arrays ({error})"
+                f"{self}: forward returned {type(y)}; return an array, or a tuple of arrays ({error})"
             ) from None
 
     def _outputs_of(self, ys: tuple[Any, ...]) -> tuple[Variable, ...]:
@@ -267,7 +279,7 @@ class Function:
         if from_constants:
             why = "every input was a constant (an array or a number, not a Variable)"
         elif not self.differentiable:
-            why = f"{default_registry().owner(type(self))} has no derivative"
+            why = f"{self} has no derivative"
         else:
             why = "it was computed while recording was off (no_grad)"
         made = tuple([new_variable(y, None, 0) for y in (ys if several else (ys,))])
@@ -284,10 +296,9 @@ class Function:
 
     def _backward_on_variables(self, gys: Sequence[Any]) -> Any:
         """Run `backward` on Variables, so that NumPy's protocols record each of its steps."""
-        cls = type(self)
         if self.once_differentiable:
             raise HigherOrderError(
-                f"{default_registry().owner(cls)} is declared once_differentiable: it has no second "
+                f"{self} is declared once_differentiable: it has no second "
                 "derivative, so its backward cannot run with create_graph=True"
             )
         on_variables = copy(self)
@@ -296,7 +307,7 @@ class Function:
             on_variables.xs = tuple([x if edge is None else _variable_at(edge, x) for edge, x in edges])
         if self._saves_ys:
             on_variables.ys = self.outputs
-        for name in stored_by_forward(cls).difference(self.constants):
+        for name in self.stored().difference(self.constants):
             if contains_floats(getattr(self, name, None)):
                 delattr(on_variables, name)
         token = differentiating.set(on_variables)
@@ -314,8 +325,7 @@ class Function:
         try:
             gx = as_array(gx)
         except UnsupportedTypeError as error:
-            owner = default_registry().owner(type(self))
-            raise GradientError(f"{owner}: backward returned {type(gx)} as a gradient: {error}") from None
+            raise GradientError(f"{self}: backward returned {type(gx)} as a gradient: {error}") from None
         return Variable(gx) if create_graph else gx
 
     def _zeros(self, index: int) -> Array:
@@ -332,9 +342,8 @@ def _variable_at(edge: Edge | None, data: Any) -> Variable:
     """Give the Variable at the end of an edge, or one like it with what the call saw."""
     if isinstance(data, Variable):
         return data
+    function = edge.function if isinstance(edge, Output) else None if isinstance(edge, ref) else edge
     held = holder(edge)
-    is_leaf = edge is None or isinstance(edge, ref)
-    if held is not None and held._data is data and held._edge is (None if is_leaf else edge):
+    if held is not None and held.creator is function and (data is None or held._data is data):
         return held
-    function = edge.function if isinstance(edge, Output) else edge
-    return new_variable(data, edge, 0 if is_leaf else function.generation + 1)
+    return new_variable(data, edge, 0 if function is None else function.generation + 1)

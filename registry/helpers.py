@@ -29,7 +29,7 @@ def snake_case(name: str) -> str:
     >>> [snake_case(n) for n in ("Square", "LogSumExp", "Conv2D", "Log1p", "FFT", "BCEWithLogits")]
     ['square', 'log_sum_exp', 'conv2d', 'log1p', 'fft', 'bce_with_logits']
     """
-    name = re.sub(r"(\d)D\b", r"\1d", name)
+    name = re.sub(r"(\d)D(?![a-z])", r"\1d", name)
     words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", words).lower()
 
@@ -104,8 +104,8 @@ def helper_signature(cls: type[Function]) -> Signature:
         if p.name in {q.name for q in inputs}:
             raise _bad(cls, f"{p.name!r} is a parameter of both forward and __init__; rename one")
     open_ended = any(p.kind is Parameter.VAR_POSITIONAL or p.default is not Parameter.empty for p in inputs)
-    if open_ended:
-        constants = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in constants]
+    kind = Parameter.KEYWORD_ONLY if open_ended else Parameter.POSITIONAL_OR_KEYWORD
+    constants = [p if p.kind is Parameter.KEYWORD_ONLY else p.replace(kind=kind) for p in constants]
     return Signature([p.replace(annotation=Parameter.empty) for p in (*inputs, *constants)])
 
 
@@ -120,7 +120,7 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     costs, and a wrong call is Python's own TypeError.
     """
     shown = helper_signature(cls)
-    operator = cls.__name__ if cls.__name__ not in shown.parameters else f"{cls.__name__}_"
+    operator = cls.__name__ if cls.__name__ not in {name, *shown.parameters} else f"{cls.__name__}_"
     namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops"}
     declared = []
     for p in shown.parameters.values():

@@ -27,7 +27,7 @@ from registry.errors import PluginError, PluginWarning
 from registry.hookspecs import PROJECT
 from registry.numpy_protocol import on_plain_values
 from registry.state import Registry, default_registry
-from registry.version import VERSION
+from registry.version import __version__
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(("register_", "before_", "after_")))
 OBSERVERS = tuple(name for name in HOOKS if not name.startswith("register_"))
@@ -67,14 +67,12 @@ class PluginManager:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self._hooks = pluggy.PluginManager(PROJECT)
-        self._hooks.add_hookspecs(hookspecs)
         self._scanned = False
         self._this_thread = threading.local()
 
     def load_builtins(self, registry: Registry) -> None:
         """Import the built-ins by name, without reading what is installed."""
-        plugin = Plugin(BUILTIN, "loaded", "opregistry", VERSION, BUILTIN)
+        plugin = Plugin(BUILTIN, "loaded", "opregistry", __version__, BUILTIN)
         self._load(registry, plugin, lambda: importlib.import_module(BUILTIN))
 
     def load_installed(self, registry: Registry) -> None:
@@ -138,9 +136,6 @@ class PluginManager:
             return
         if plugin.error is not None:
             self._report(plugin)
-        elif any(getattr(plugin.target, name, None) for name in OBSERVERS):
-            self._hooks.register(plugin.target, plugin.name)
-            registry.observers = self._hooks.hook
 
     def _report(self, plugin: Plugin) -> None:
         error = plugin.error
@@ -191,6 +186,7 @@ class _Phases:
             operators=_made(operators, plugin),
             constants=tuple(_constant(function, plugin.name) for function in constants),
             array_types=tuple(array_types),
+            observes=any(getattr(hooks, name).get_hookimpls() for name in OBSERVERS),
         )
 
 

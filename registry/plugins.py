@@ -18,7 +18,9 @@ class PluginNamespace:
         self._helpers = {operator.name: operator.helper for operator in plugin.operators}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._helpers:
+        if name.startswith("_"):  # also while copy and pickle make an empty one
+            raise UnknownOperatorError(f"a plugin's namespace has no attribute {name!r}")
+        if name not in self._helpers:
             near = get_close_matches(name, self._helpers, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise UnknownOperatorError(f"plugin {self._plugin} has no operator {name!r}{hint}")
@@ -37,8 +39,9 @@ def __getattr__(name: str) -> PluginNamespace:
     plugin = default_registry().plugin(name)
     if plugin.status != "loaded":
         raise PluginError(
-            f"plugin {plugin} is {plugin.status}: {plugin.error or 'OPREGISTRY_BLOCK names it'}"
-        )
+            f"plugin {plugin} is {plugin.status}: "
+            f"{plugin.error or 'by OPREGISTRY_BLOCK or registry.block; take it out there to use it'}"
+        ) from plugin.error
     return PluginNamespace(plugin)
 
 

@@ -12,8 +12,12 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any, Literal, Protocol, TypeVar
 
+import pluggy
+
+from registry import hookspecs
 from registry.catalog import BUILTIN, SESSION, Catalog, Operator, Plugin, function_name
 from registry.errors import AmbiguousOperatorError, NoOperatorError, UnknownOperatorError
+from registry.hookspecs import PROJECT
 
 Function = Callable[..., Any]
 K = TypeVar("K")
@@ -67,7 +71,7 @@ class Registry:
         self.loader = loader
         self._lock = threading.RLock()
         self.preferences = dict(preferences or {})
-        self.observers: Any = None
+        self._watchers: tuple[object, ...] = ()
         self._renew({})
 
     @property
@@ -77,10 +81,12 @@ class Registry:
 
     def plugin(self, name: str) -> Plugin:
         """Give a plugin by name, looking for it among the installed ones if need be."""
-        for load in (lambda: None, self.load):
-            load()
-            if name in self._plugins:
-                return self._plugins[name]
+        if name == BUILTIN and self.loader is not None:
+            self.loader.load_builtins(self)
+        if name not in self._plugins:
+            self.load()
+        if name in self._plugins:
+            return self._plugins[name]
         raise UnknownOperatorError(f"no plugin is named {name!r}{_hint(name, self._plugins)}")
 
     def knows(self, name: str) -> bool:
@@ -102,6 +108,19 @@ class Registry:
             with suppress(AmbiguousOperatorError):
                 chosen[name] = self.catalog.choose(name, candidates)
         return chosen
+
+    @contextmanager
+    def observing(self, watcher: object) -> Iterator[None]:
+        """Let an object with observer hooks watch every call inside a `with` block."""
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
+            self._renew(self._plugins)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers = tuple(w for w in self._watchers if w is not watcher)
+                self._renew(self._plugins)
 
     def add_to_session(self, operator: Operator) -> None:
         """Add an operator registered by hand, in place of one of the same name."""
@@ -126,7 +145,7 @@ class Registry:
         Parameters
         ----------
         name : str
-            The operator, or a dotted NumPy function such as ``"numpy.exp"``.
+            The operator, a dotted NumPy function such as ``"numpy.exp"``, or a method.
         plugin : str
             The plugin that is to serve it.
 
@@ -135,8 +154,7 @@ class Registry:
         UnknownOperatorError
             If the plugin does not offer it.
         """
-        offered = self.plugin(plugin).operators
-        keys = {key for o in offered for key in (o.name, *map(function_name, o.implements))}
+        keys = self.plugin(plugin).keys
         if name not in keys:
             raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{_hint(name, keys)}")
         with self._lock:
@@ -146,7 +164,8 @@ class Registry:
     def _renew(self, plugins: Mapping[str, Plugin]) -> None:
         self._plugins: Mapping[str, Plugin] = plugins
         self.catalog = Catalog.of(plugins.values(), self.preferences)
-        self.helpers = Found(lambda name: self.operator(name).helper)
+        self.observers = _relay([*(p.target for p in plugins.values() if p.observes), *self._watchers])
+        self.helpers: Found[str, Function] = Found(lambda name: self.operator(name).helper)
         self.calls = Found(self.numpy_call)
         self.methods = Found(self.method)
 
@@ -169,8 +188,7 @@ class Registry:
         if self.loader is None or (BUILTIN in (c.plugin for c in found) and not self.preferences):
             return found
         self.loader.load_installed(self)
-        found = getattr(self.catalog, table).get(key, ())
-        return found
+        return getattr(self.catalog, table).get(key, ())  # type: ignore[no-any-return]
 
     def operator(self, name: str) -> Operator:
         """Give the operator that a bare name means.
@@ -230,6 +248,17 @@ class Registry:
     def _lost(self) -> str:
         lost = [f"plugin {p} is {p.status}" for p in self.plugins if p.status != "loaded"]
         return "".join(f"; {line}" for line in lost)
+
+
+def _relay(observers: list[object]) -> Any:
+    """Make the hook calls that reach all observers, or None where there are none."""
+    if not observers:
+        return None
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    for observer in observers:
+        manager.register(observer)
+    return manager.hook
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -9,22 +9,21 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Iterator
-from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
 
-@cache
 def stored_by_forward(cls: type) -> frozenset[str]:
     """Give the names that `forward`, or a method that it calls, assigns as attributes."""
     names: set[str] = set()
     todo, seen = ["forward"], set()
     while todo:
         method = todo.pop()
-        function = inspect.unwrap(getattr(cls, method, None))
+        function = getattr(cls, method, None)
         if method in seen or not isinstance(function, FunctionType):
             continue
         seen.add(method)
+        function = inspect.unwrap(function)
         for code in _with_nested(function.__code__):
             todo += code.co_names
             names |= {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}

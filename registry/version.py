@@ -1,3 +1,3 @@
 """The version of the distribution, read by pyproject.toml too."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"

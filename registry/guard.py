@@ -1,0 +1,95 @@
+"""Guard mode: an array that backward needs and that was overwritten is an error."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from registry.errors import OverwrittenError
+from registry.function import Function
+from registry.hookspecs import hookimpl
+from registry.state import default_registry
+
+_HERE = str(Path(__file__).parent)
+
+
+class _Kept(NamedTuple):
+    """An array that a recorded call keeps, and what it held then."""
+
+    what: str
+    array: Any
+    checksum: int
+    line: str
+
+
+class _Guard:
+    """The observer that compares checksums."""
+
+    @hookimpl
+    def after_forward(self, function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
+        kept = [(f"input {i}", x) for i, x in enumerate(xs) if "xs" in function.saves and x is not None]
+        kept += [(f"output {i}", y) for i, y in enumerate(ys) if "ys" in function.saves]
+        line = _users_line()
+        function.__dict__["_kept"] = [_Kept(what, array, _checksum(array), line) for what, array in kept]
+
+    @hookimpl
+    def before_backward(self, function: Function) -> None:
+        for kept in function.__dict__.get("_kept", ()):
+            if _checksum(kept.array) != kept.checksum:
+                raise OverwrittenError(
+                    f"{kept.what} of {function}, {kept.array.dtype} {kept.array.shape}, was overwritten "
+                    f"after it was recorded at {kept.line}; backward needs what it held: work on a copy, "
+                    "or overwrite it after backward"
+                )
+
+
+def _checksum(array: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
+
+
+def _users_line() -> str:
+    """Give ``file:line`` of the innermost caller outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is_users(filename: str) -> bool:
+    return not filename.startswith((_HERE, "<opregistry")) and "pluggy" not in Path(filename).parts
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Notice arrays that are overwritten between a call and its backward.
+
+    Inside the block, each recorded call keeps a checksum of the arrays that its
+    backward needs; backward, run inside the block too, compares them.
+
+    Raises
+    ------
+    OverwrittenError
+        From `backward`, naming the operator, the array, and the line that recorded it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import registry
+    >>> x = registry.Variable(np.array([1.0, 2.0]))
+    >>> with registry.guard():
+    ...     y = x * x
+    ...     x.data[0] = 5.0
+    ...     try:
+    ...         y.backward()
+    ...     except registry.OverwrittenError as error:
+    ...         print(str(error)[:46])
+    input 0 of operator 'multiply' of plugin ops_b
+    """
+    with default_registry().observing(_Guard()):
+        yield
