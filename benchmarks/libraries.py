@@ -21,7 +21,7 @@ Run: TypeAlias = Callable[[], Sequence[Any]]
 FUNCTIONS = ("exp", "matmul", "maximum", "mean", "sin", "square", "sum", "tanh")
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """A library cannot do what a workload asks for."""
 
 
@@ -42,11 +42,11 @@ class Library(ABC):
 
     def derivative(self, formula: Formula, x: Any, order: int) -> Run:
         """Prepare the derivative of some order by one number."""
-        raise Unsupported(f"{self.name} has no higher derivatives")
+        raise UnsupportedError(f"{self.name} has no higher derivatives")
 
     def hvp(self, formula: Formula, x: Any, direction: Any) -> Run:
         """Prepare the product of a formula's Hessian with a direction."""
-        raise Unsupported(f"{self.name} has no higher derivatives")
+        raise UnsupportedError(f"{self.name} has no higher derivatives")
 
 
 def functions_of(module: Any) -> SimpleNamespace:
@@ -55,7 +55,7 @@ def functions_of(module: Any) -> SimpleNamespace:
 
 
 class OpRegistry(Library):
-    """This library, through its generated helpers and Python's operators."""
+    """The library of this checkout, through its generated helpers and Python's operators."""
 
     name = "opregistry"
     module = "registry"

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from libraries import Library, Run, Unsupported
+from libraries import Library, Run, UnsupportedError
 from workloads import Workload
 
 FLOOR = "floor"
@@ -50,7 +50,7 @@ def runs_of(workload: Workload, libraries: Sequence[Library]) -> tuple[dict[str,
     for library in libraries:
         try:
             runs[library.name] = workload.on(library)
-        except Unsupported as reason:
+        except UnsupportedError as reason:
             unable.append(f"{workload.name}: {reason}")
     return runs, unable
 

@@ -7,6 +7,7 @@ for every library; where a library needs another, override `on`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -259,7 +260,7 @@ class MLP(Workload):
     def __init__(self, batch: int = 64, sizes: Sequence[int] = (784, 256, 128, 10)) -> None:
         self.name = "mlp " + "-".join(map(str, sizes))
         rng = np.random.default_rng(0)
-        layers = list(zip(sizes[:-1], sizes[1:], strict=True))
+        layers = list(pairwise(sizes))
         weights = [rng.normal(size=shape) / np.sqrt(shape[0]) for shape in layers]
         biases = [np.zeros(shape[1]) for shape in layers]
         self.arrays = [a.astype(np.float32) for layer in zip(weights, biases, strict=True) for a in layer]

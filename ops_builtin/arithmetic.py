@@ -96,7 +96,8 @@ class Power(Function):
     """Power: x0 ** x1, differentiable in both.
 
     The derivative by the base is 0 where the exponent is 0, that by the exponent is 0
-    where the base is 0: the limits, where the formulas give nan.
+    where the base is 0: the limits, where the formulas give nan. A negative base has no
+    derivative by the exponent: nan.
     """
 
     implements = np.power
@@ -105,8 +106,11 @@ class Power(Function):
     def backward(self, gy: Any) -> Any:
         (x0, x1), (y,) = self.xs, self.ys
         w0, w1 = self.needs_grad
-        gx0 = gy * x1 * x0 ** np.where(np.equal(x1, 0), 1, x1 - 1) if w0 else None
-        gx1 = gy * y * np.log(np.where(np.equal(x0, 0), 1, x0)) if w1 else None
+        zero = np.equal(x0, 0)
+        base = np.where(np.logical_and(zero, np.equal(x1, 0)), 1, x0)
+        gx0 = gy * x1 * base ** (x1 - 1.0) if w0 else None
+        with np.errstate(invalid="ignore"):
+            gx1 = gy * y * np.log(np.where(zero, 1, x0)) if w1 else None
         return gx0, gx1
 
 
@@ -119,7 +123,7 @@ class Square(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
-        return gy * (x + x)
+        return gy * x * 2
 
 
 class Sqrt(Function):

@@ -54,4 +54,4 @@ class Log1p(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
-        return gy / (1 + x)
+        return gy / (1.0 + x)

@@ -42,7 +42,10 @@ class Minimum(Function):
 
 
 class Clip(Function):
-    """x between bounds, either of which may be None; at a bound the gradient goes to x."""
+    """x between bounds, either of which may be None; at a bound the gradient goes to x.
+
+    The upper bound wins where the bounds cross, as in NumPy.
+    """
 
     implements = np.clip
     method = "clip"
@@ -55,8 +58,9 @@ class Clip(Function):
     def backward(self, gy: Any) -> Any:
         x, *bounds = self.xs
         a_min, a_max = (*bounds, None, None)[:2]
-        below = False if a_min is None else np.less(x, a_min)
-        above = False if a_max is None else np.greater(x, a_max)
+        raised = x if a_min is None else np.maximum(x, a_min)
+        above = False if a_max is None else np.greater(raised, a_max)
+        below = False if a_min is None else np.logical_and(np.less(x, a_min), np.logical_not(above))
         zero = np.zeros_like(gy)
         gx = np.where(np.logical_or(below, above), zero, gy)
         gradients = gx, np.where(below, gy, zero), np.where(above, gy, zero)
@@ -68,3 +72,8 @@ class Clip(Function):
     ) -> Any:
         """Take the bounds by either of NumPy's names."""
         return cls()(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+    @classmethod
+    def from_method(cls, x: Any, min: Any = None, max: Any = None) -> Any:
+        """Take the bounds by the names of NumPy's method."""
+        return cls()(x, min, max)

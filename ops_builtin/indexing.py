@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from registry import Function
+from registry.numpy_protocol import plain
 
 
 class GetItem(Function):
@@ -18,7 +19,7 @@ class GetItem(Function):
     saves = ()
 
     def __init__(self, index: Any) -> None:
-        self.index = index
+        self.index = plain(index)
 
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
@@ -34,7 +35,7 @@ class AddAt(Function):
     saves = ()
 
     def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
-        self.index = index
+        self.index = plain(index)
         self.shape = shape
 
     def forward(self, x: Any) -> Any:
@@ -52,6 +53,10 @@ class Where(Function):
     implements = np.where
     elementwise = True
     saves = ("xs",)
+
+    def __call__(self, *inputs: Any) -> Any:
+        condition, x, y = inputs
+        return super().__call__(np.not_equal(condition, 0), x, y)  # its dtype says nothing of y's
 
     def forward(self, condition: Any, x: Any, y: Any) -> Any:
         return np.where(condition, x, y)

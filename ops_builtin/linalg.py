@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Matmul(Function):
     def _right(a: Any, gy: Any, x1: Any) -> Any:
         """Give that of the right factor; where it is one matrix, by one product and no sum."""
         if x1.ndim <= 2:
-            a, gy = a.reshape(-1, a.shape[-1]), gy.reshape(-1, gy.shape[-1])
+            rows = prod(gy.shape[:-1])
+            a, gy = a.reshape(rows, a.shape[-1]), gy.reshape(rows, gy.shape[-1])
         g = a.swapaxes(-1, -2) @ gy
         return g[..., 0] if x1.ndim == 1 else g

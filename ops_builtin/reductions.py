@@ -21,9 +21,9 @@ class _Reduction(Function):
         self.axis = axis
         self.keepdims = keepdims
 
-    def lined_up(self, reduced: Any) -> Any:
-        """Give the reduced axes back to a result, each of length 1."""
-        if self.axis is None or self.keepdims:
+    def lined_up(self, reduced: Any, ndim: int) -> Any:
+        """Give the reduced axes back to a result of `ndim` axes, each of length 1."""
+        if self.axis is None or reduced.ndim == ndim:
             return reduced
         return np.expand_dims(reduced, self.axis)
 
@@ -40,7 +40,7 @@ class Sum(_Reduction):
         return x.sum(axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, gy: Any) -> Any:
-        return np.broadcast_to(self.lined_up(gy), self.shape)
+        return np.broadcast_to(self.lined_up(gy, len(self.shape)), self.shape)
 
 
 class Mean(_Reduction):
@@ -52,11 +52,11 @@ class Mean(_Reduction):
 
     def forward(self, x: Any) -> Any:
         y = x.mean(axis=self.axis, keepdims=self.keepdims)
-        self.shape, self.count = x.shape, x.size / max(np.size(y), 1)
+        self.shape, self.count = x.shape, x.size // max(np.size(y), 1)
         return y
 
     def backward(self, gy: Any) -> Any:
-        return np.broadcast_to(self.lined_up(gy / self.count), self.shape)
+        return np.broadcast_to(self.lined_up(gy / self.count, len(self.shape)), self.shape)
 
 
 class _Extremum(_Reduction):
@@ -64,14 +64,14 @@ class _Extremum(_Reduction):
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        here = np.equal(x, self.lined_up(y)).astype(gy.dtype)
-        return self.lined_up(gy) * (here / here.sum(axis=self.axis, keepdims=True))
+        here = np.equal(x, self.lined_up(y, x.ndim)).astype(gy.dtype)
+        return self.lined_up(gy, x.ndim) * (here / here.sum(axis=self.axis, keepdims=True))
 
 
 class Max(_Extremum):
     """Largest element along axes; equal ones share the gradient evenly."""
 
-    implements = np.max
+    implements = np.max, np.amax
     method = "max"
 
     def forward(self, x: Any) -> Any:
@@ -81,7 +81,7 @@ class Max(_Extremum):
 class Min(_Extremum):
     """Smallest element along axes; equal ones share the gradient evenly."""
 
-    implements = np.min
+    implements = np.min, np.amin
     method = "min"
 
     def forward(self, x: Any) -> Any:

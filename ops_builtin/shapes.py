@@ -39,8 +39,8 @@ class Transpose(Function):
     method = "transpose"
     saves = ()
 
-    def __init__(self, axes: tuple[int, ...] | None = None) -> None:
-        self.axes = axes
+    def __init__(self, axes: int | tuple[int, ...] | None = None) -> None:
+        self.axes = (axes,) if isinstance(axes, int) else axes
 
     def forward(self, x: Any) -> Any:
         return x.transpose(self.axes)
@@ -125,7 +125,10 @@ class BroadcastTo(Function):
 
 
 class Astype(Function):
-    """The elements in another type; the gradient comes back in the old one."""
+    """The elements in another type; the gradient comes back in the old one.
+
+    Rounding to integers, or to booleans, has no gradient.
+    """
 
     implements = np.astype
     method = "astype"
@@ -135,7 +138,9 @@ class Astype(Function):
         self.dtype = dtype
 
     def forward(self, x: Any) -> Any:
-        return x.astype(self.dtype)
+        y = x.astype(self.dtype)
+        self.rounds = x.dtype.kind in "fc" and y.dtype.kind not in "fc"
+        return y
 
     def backward(self, gy: Any) -> Any:
-        return gy
+        return None if self.rounds else gy

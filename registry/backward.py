@@ -16,9 +16,9 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
+from registry import state
 from registry.errors import GradientError
 from registry.modes import differentiating, recording
-from registry.state import default_registry
 
 if TYPE_CHECKING:
     from registry.function import Function
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Edge: TypeAlias = Union["Function", "Output", "ReferenceType[Variable]"]
 
+_PLAIN = (np.ndarray, np.generic)
 _adding = threading.Lock()
 
 
@@ -84,16 +85,21 @@ def _gradients(
             pairs = zip(function._outputs, gys, strict=True)
             kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not root]
         gxs = _step(function, gys, create_graph)
-        for edge, gx in zip(function._edges, gxs, strict=True):
+        for edge, like, gx in zip(function._edges, function._inputs_like, gxs, strict=True):
             if edge is None or gx is None:
                 continue
+            if create_graph or not isinstance(gx, _PLAIN):
+                gx = function._gradient(gx, create_graph)
+            if gx.shape != like.shape or gx.dtype is not like.dtype:
+                gx = _fitted(function, gx, like, gys)
             key = id(edge) if type(edge) is not Output else _key(edge)
-            if key not in pending:
+            before = pending.get(key)
+            if before is None:
                 pending[key] = gx
             elif key in owned:
-                np.add(pending[key], gx, out=pending[key])
+                np.add(before, gx, out=before)
             else:
-                pending[key] = total = _as_array(pending[key] + gx)
+                pending[key] = total = before + gx
                 if type(total) is np.ndarray:
                     owned.add(key)
     arrived = [(leaf(), id(leaf)) for leaf in leaves if id(leaf) in pending]
@@ -106,18 +112,18 @@ def _key(edge: Edge | None) -> Any:
 
 def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any] | None:
     """Take the gradient of each output, or None where none arrived at all."""
-    count = len(function._outputs)
-    if count == 1:
+    if len(function._outputs) == 1:
         gy = pending.pop(id(function), None)
-        return None if gy is None else (gy,)
-    gys = [pending.pop((id(function), i), None) for i in range(count)]
+        return None if gy is None else (np.asarray(gy) if isinstance(gy, np.generic) else gy,)
+    gys = [pending.pop((id(function), i), None) for i in range(len(function._outputs))]
     if all(gy is None for gy in gys):
         return None
-    return [function._zeros(i) if gy is None else gy for i, gy in enumerate(gys)]
+    return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
 
 
-def _as_array(total: Any) -> Any:
-    return np.asarray(total) if isinstance(total, np.generic) else total
+def _as_array(gradient: Any) -> Any:
+    """Make an array of a NumPy scalar, which is what arithmetic on 0-d arrays gives."""
+    return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
 
 
 def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Variable]]]:
@@ -138,9 +144,9 @@ def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Varia
     return functions, leaves
 
 
-def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> Sequence[Any]:
-    """Run one function's backward; give one fitting gradient or None for each input."""
-    observers = default_registry().observers
+def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> tuple[Any, ...]:
+    """Run one function's backward; give one gradient or None for each input."""
+    observers = state.default.observers
     if observers is not None:
         observers.before_backward(function=function, gys=tuple(gys))
     try:
@@ -150,20 +156,11 @@ def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> Sequenc
         raise
     if type(gxs) is not tuple:
         gxs = tuple(gxs) if isinstance(gxs, list) else (gxs,)
-    likes = function._inputs_like
-    if len(gxs) != len(likes):
+    if len(gxs) != len(function._edges):
         gxs = _counted(function, gxs)
-    fitting: list[Any] = []
-    for gx, like in zip(gxs, likes, strict=True):
-        if gx is not None and like is not None:
-            if type(gx) is not np.ndarray or create_graph:
-                gx = function._gradient(gx, create_graph)
-            if gx.shape != like.shape or gx.dtype is not like.dtype:
-                gx = _fitted(function, len(fitting), gx, like, gys)
-        fitting.append(gx)
     if observers is not None:
-        observers.after_backward(function=function, gxs=tuple(fitting))
-    return fitting
+        observers.after_backward(function=function, gxs=gxs)
+    return gxs
 
 
 def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -177,7 +174,7 @@ def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def _fitted(function: Function, i: int, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
+def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     """Sum a broadcast gradient back to the input's shape and restore its dtype.
 
     Only a true broadcast is summed: the input's shape must broadcast to the
@@ -193,6 +190,7 @@ def _fitted(function: Function, i: int, gx: Any, like: Any, gys: Sequence[Any]) 
         )
         kept = all(shape[a] == gx.shape[a] for a in range(gx.ndim) if a not in axes)
         if extra < 0 or not kept or not from_output:
+            i = next(i for i, other in enumerate(function._inputs_like) if other is like)
             raise GradientError(
                 f"{function}: the gradient of input {i} has shape "
                 f"{gx.shape}, but the input has {like.shape} (outputs: {outputs}); backward must return "
@@ -211,6 +209,7 @@ def _fitted(function: Function, i: int, gx: Any, like: Any, gys: Sequence[Any]) 
 def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
+    gradient = _as_array(gradient)
     if before is None:
         return gradient if owned else gradient.copy()
     if isinstance(gradient, np.ndarray) and not isinstance(before, np.ndarray):

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from registry import state
 from registry.catalog import function_name
 from registry.errors import ConversionError, HigherOrderError, NoOperatorError
 from registry.modes import differentiating
@@ -114,73 +115,73 @@ class NumPyProtocol:
     __hash__ = object.__hash__
 
     def __lt__(self, other: Any) -> Any:
-        return implementation(np.less)(self, other)
+        return state.default.calls[np.less](self, other)
 
     def __le__(self, other: Any) -> Any:
-        return implementation(np.less_equal)(self, other)
+        return state.default.calls[np.less_equal](self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return implementation(np.greater)(self, other)
+        return state.default.calls[np.greater](self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return implementation(np.greater_equal)(self, other)
+        return state.default.calls[np.greater_equal](self, other)
 
     def __neg__(self) -> Any:
-        return implementation(np.negative)(self)
+        return state.default.calls[np.negative](self)
 
     def __pos__(self) -> Any:
-        return implementation(np.positive)(self)
+        return state.default.calls[np.positive](self)
 
     def __abs__(self) -> Any:
-        return implementation(np.absolute)(self)
+        return state.default.calls[np.absolute](self)
 
     def __add__(self, other: Any) -> Any:
-        return implementation(np.add)(self, other)
+        return state.default.calls[np.add](self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return implementation(np.add)(other, self)
+        return state.default.calls[np.add](other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return implementation(np.subtract)(self, other)
+        return state.default.calls[np.subtract](self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return implementation(np.subtract)(other, self)
+        return state.default.calls[np.subtract](other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return implementation(np.multiply)(self, other)
+        return state.default.calls[np.multiply](self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return implementation(np.multiply)(other, self)
+        return state.default.calls[np.multiply](other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return implementation(np.true_divide)(self, other)
+        return state.default.calls[np.true_divide](self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return implementation(np.true_divide)(other, self)
+        return state.default.calls[np.true_divide](other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        return implementation(np.floor_divide)(self, other)
+        return state.default.calls[np.floor_divide](self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return implementation(np.floor_divide)(other, self)
+        return state.default.calls[np.floor_divide](other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return implementation(np.remainder)(self, other)
+        return state.default.calls[np.remainder](self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return implementation(np.remainder)(other, self)
+        return state.default.calls[np.remainder](other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return implementation(np.power)(self, other)
+        return state.default.calls[np.power](self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return implementation(np.power)(other, self)
+        return state.default.calls[np.power](other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return implementation(np.matmul)(self, other)
+        return state.default.calls[np.matmul](self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return implementation(np.matmul)(other, self)
+        return state.default.calls[np.matmul](other, self)
 
 
 def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
@@ -28,6 +29,9 @@ from registry.hookspecs import PROJECT
 from registry.numpy_protocol import on_plain_values
 from registry.state import Registry, default_registry
 from registry.version import __version__
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(("register_", "before_", "after_")))
 OBSERVERS = tuple(name for name in HOOKS if not name.startswith("register_"))
@@ -82,21 +86,21 @@ class PluginManager:
         from importlib.metadata import entry_points  # slow to import, and only needed here
 
         outermost = not self._loading
-        found = entry_points(group=PROJECT)
-        taken: dict[str, str] = {}
-        for entry in sorted(found, key=lambda e: (e.dist.name if e.dist else "", e.name, e.value)):
-            distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
-            plugin = Plugin(entry.name, "loaded", distribution, version, entry.value)
-            if entry.name in taken:
-                reason = f"the entry-point key {entry.name!r} belongs to {taken[entry.name]} already"
-                plugin = replace(plugin, name=f"{entry.name}@{distribution}")
+        installed = [(_described(entry), entry.load) for entry in entry_points(group=PROJECT)]
+        installed.sort(key=lambda pair: (pair[0].distribution or "", pair[0].name, pair[0].value or ""))
+        taken = {BUILTIN: "the built-ins", SESSION: "@registry.operator"}
+        for plugin, get in installed:
+            if self.settings.only is not None and plugin.name not in self.settings.only:
+                continue
+            if plugin.name in taken:
+                reason = f"the entry-point key {plugin.name!r} belongs to {taken[plugin.name]} already"
+                plugin = replace(plugin, name=f"{plugin.name}@{plugin.distribution}")
                 self._load(registry, plugin, _raising(PluginError(f"{reason}; one of them must rename it")))
                 continue
-            taken[entry.name] = f"{distribution} {version}"
-            if self.settings.only is None or entry.name in self.settings.only:
-                self._load(registry, plugin, entry.load)
-        if outermost:
-            self._warn_of_unknown_names(taken.keys())
+            taken[plugin.name] = f"{plugin.distribution} {plugin.version}"
+            self._load(registry, plugin, get)
+        if outermost and all(map(registry.knows, taken.keys() - {BUILTIN, SESSION})):
+            self._warn_of_unknown_names(registry, [plugin.name for plugin, _ in installed])
             self._scanned = True
 
     def load_object(self, registry: Registry, target: object, name: str) -> Plugin:
@@ -132,7 +136,7 @@ class PluginManager:
         finally:
             self._loading.discard(plugin.name)
         plugin = replace(plugin, seconds=time.perf_counter() - start)
-        if not registry.publish(plugin):
+        if _half_imported(plugin) or not registry.publish(plugin):
             return
         if plugin.error is not None:
             self._report(plugin)
@@ -148,8 +152,8 @@ class PluginManager:
             raise PluginError(message) from error
         warnings.warn(message, PluginWarning, stacklevel=2)
 
-    def _warn_of_unknown_names(self, installed: Iterable[str]) -> None:
-        known = {*installed, BUILTIN, SESSION}
+    def _warn_of_unknown_names(self, registry: Registry, installed: Iterable[str]) -> None:
+        known = {*installed, BUILTIN, SESSION, *(plugin.name for plugin in registry.plugins)}
         asked = {
             "OPREGISTRY_PLUGINS": self.settings.only or (),
             "OPREGISTRY_BLOCK": self.settings.block,
@@ -161,6 +165,29 @@ class PluginManager:
                     f"{variable} names {name!r}, but no plugin of that name is installed{_hint(name, known)}"
                 )
                 warnings.warn(text, PluginWarning, stacklevel=2)
+        offered = {p.name: p.keys for p in registry.plugins if p.status == "loaded" and p.name != SESSION}
+        for name, plugin in self.settings.prefer.items():
+            if name not in offered.get(plugin, {name}):
+                text = f"OPREGISTRY_PREFER names {name!r}, but plugin {plugin!r} offers no such operator"
+                warnings.warn(f"{text}{_hint(name, offered[plugin])}", PluginWarning, stacklevel=2)
+
+
+def _described(entry: EntryPoint) -> Plugin:
+    """Say whose an entry point is; a half-removed distribution cannot tell its name."""
+    try:
+        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
+    except Exception:  # its metadata may be missing or broken in any way
+        distribution = version = None
+    return Plugin(entry.name, "loaded", distribution, version, entry.value)
+
+
+def _half_imported(plugin: Plugin) -> bool:
+    """Say whether the plugin's module is in the middle of its import, further up or in another thread.
+
+    It looked up an operator, and so came back here; it is loaded at the next miss.
+    """
+    module = sys.modules.get((plugin.value or "").partition(":")[0].strip())
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 class _Phases:
@@ -172,7 +199,7 @@ class _Phases:
         target = get()
         self.current = "register"
         for other in others:
-            if other.target is target:
+            if other.target is target is not None:
                 raise PluginError(f"it names the same object as plugin {other}; remove one entry point")
         hooks = _checked_hooks(target, plugin.name)
         self.current = "collect"
@@ -185,7 +212,7 @@ class _Phases:
             target=target,
             operators=_made(operators, plugin),
             constants=tuple(_constant(function, plugin.name) for function in constants),
-            array_types=tuple(array_types),
+            array_types=tuple(map(_array_type, array_types)),
             observes=any(getattr(hooks, name).get_hookimpls() for name in OBSERVERS),
         )
 
@@ -223,25 +250,44 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _collected(hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:
-    return [item for items in hook() for item in items]
+def _collected(hook: pluggy.HookCaller) -> list[Any]:
+    results = hook()
+    if len(results) < len(hook.get_hookimpls()):  # pluggy drops what is None
+        results = [None]
+    for items in results:
+        if not isinstance(items, Iterable):
+            raise PluginError(f"{hook.name} returned {items!r}; return a list, or yield one after another")
+    return [item for items in results for item in items]
 
 
 def _made(targets: Iterable[Any], plugin: Plugin) -> tuple[Operator, ...]:
-    operators: dict[str, Operator] = {}
+    operators: list[Operator] = []
+    taken: dict[tuple[str, Any], Any] = {}
     for target in targets:
         operator = make_operator(target, plugin.name)
-        if operator.name in operators:
-            other = operators[operator.name].target
-            raise PluginError(
-                f"{target.__qualname__} and {other.__qualname__} would both be {operator.name!r}; "
-                "set name on one of them"
-            )
-        operators[operator.name] = operator
-    return tuple(operators.values())
+        operators.append(operator)
+        functions = (("implements", function) for function in operator.implements)
+        for claim in (("name", operator.name), ("method", operator.method), *functions):
+            if claim in taken:
+                kind, key = claim
+                raise PluginError(
+                    f"{target.__qualname__} and {taken[claim].__qualname__} have the same {kind}, "
+                    f"{function_name(key) if callable(key) else key!r}; change it in one of them"
+                )
+            if claim[1] is not None:
+                taken[claim] = target
+    return tuple(operators)
+
+
+def _array_type(kind: Any) -> type:
+    if not isinstance(kind, type):
+        raise PluginError(f"register_array_types gave {kind!r}; expected a class")
+    return kind
 
 
 def _constant(function: Callable[..., Any], plugin: str) -> Operator:
+    if not callable(function):
+        raise PluginError(f"register_constant_functions gave {function!r}; expected a function")
     call, name = on_plain_values(function), getattr(function, "__name__", "")
     method = name if hasattr(np.ndarray, name) else None
     return Operator(function_name(function), function, call, plugin, {function: call}, method, call)

@@ -266,12 +266,12 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
-_default = Registry()
+default = Registry()  # the hot path reads it here; everybody else calls default_registry()
 
 
 def default_registry() -> Registry:
     """Give the registry that helpers, Variables and NumPy calls of this process use."""
-    return _default
+    return default
 
 
 def load_plugins() -> tuple[Plugin, ...]:
@@ -292,9 +292,9 @@ def block(name: str) -> None:
 @contextmanager
 def using_registry(registry: Registry) -> Iterator[Registry]:
     """Make another registry the process's default inside a `with` block (for tests)."""
-    global _default
-    before, _default = _default, registry
+    global default
+    before, default = default, registry
     try:
         yield registry
     finally:
-        _default = before
+        default = before

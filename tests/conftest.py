@@ -1,0 +1,103 @@
+"""What several test files share: distributions to find, and registries of their own."""
+
+import importlib
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from registry import PluginManager, Registry, Settings, connect, hookimpl, using_registry
+
+HEADER = "import numpy as np\nfrom registry import Function, composite, hookimpl\n"
+OPERATOR = '''
+class {name}(Function):
+    """What {module} calls {name}."""
+
+    {body}
+
+    def forward(self, x):
+        return x + 0.0
+
+    def backward(self, gy):
+        return gy
+
+@hookimpl
+def register_operators():
+    return [{name}]
+'''
+
+
+class Site:
+    """A folder on `sys.path`, where distributions with an entry point are put."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def install(self, name, source, *, key=None, value=None, version="1.0", metadata=True):
+        """Write module `name` and a distribution whose entry point `key` names it."""
+        module = name.replace("-", "_")
+        (self.path / f"{module}.py").write_text(HEADER + source)
+        info = self.path / f"{module}-{version}.dist-info"
+        info.mkdir()
+        if metadata:
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[opregistry]\n{key or module} = {value or module}\n")
+        importlib.invalidate_caches()
+
+    def install_operator(self, name, operator, body="", **options):
+        """Install a plugin with one operator that gives its input back."""
+        source = OPERATOR.format(name=operator, module=name.replace("-", "_"), body=body or "differentiable = True")
+        self.install(name, source, **options)
+
+    def python(self, code, **environment):
+        """Run code in a process of its own that finds these distributions; give what it printed."""
+        paths = os.pathsep.join([str(self.path), str(Path(__file__).parents[1])])
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("OPREGISTRY_")}
+        command = [sys.executable, "-W", "error", "-c", code]
+        done = subprocess.run(
+            command, env={**clean, "PYTHONPATH": paths, **environment}, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A `Site` of the test's own; its modules are forgotten afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield Site(tmp_path)
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def fresh():
+    """Give a function: a registry with these settings, the default until the test ends."""
+    with ExitStack() as stack:
+
+        def make(**settings):
+            registry = Registry()
+            connect(registry, Settings(**settings))
+            return stack.enter_context(using_registry(registry))
+
+        yield make
+
+
+@pytest.fixture
+def publish():
+    """Give a function: load operators into a registry as one plugin of this name."""
+
+    def load(registry, plugin, *targets):
+        class Fake:
+            @hookimpl
+            def register_operators(self):
+                return targets
+
+        return PluginManager(Settings(strict=True)).load_object(registry, Fake(), plugin)
+
+    return load
