@@ -77,14 +77,31 @@ def _gradients(
     pending: dict[Any, Any] = {_key(root._edge): seed}
     owned: set[Any] = set()
     kept: list[tuple[Variable, Any, bool]] = []
+    observers = state.default.observers
     for function in functions:
-        gys = _arrived(function, pending)
-        if gys is None:
-            continue
+        if type(function._output) is ref:
+            gy = pending.pop(id(function), None)
+            if gy is None:
+                continue
+            gys: Sequence[Any] = (np.asarray(gy) if isinstance(gy, np.generic) else gy,)
+        else:
+            gys = _arrived(function, pending)
+            if not gys:
+                continue
+        if observers is not None:
+            observers.before_backward(function=function, gys=tuple(gys))
         if retain_grad:
-            pairs = zip(function._outputs, gys, strict=True)
+            pairs = zip(function.output_references(), gys, strict=True)
             kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not root]
-        gxs = _step(function, gys, create_graph)
+        try:
+            gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
+        except Exception as error:
+            error.add_note(f"in backward of {function}")
+            raise
+        if type(gxs) is not tuple or len(gxs) != len(function._edges):
+            gxs = _counted(function, gxs)
+        if observers is not None:
+            observers.after_backward(function=function, gxs=gxs)
         for edge, like, gx in zip(function._edges, function._inputs_like, gxs, strict=True):
             if edge is None or gx is None:
                 continue
@@ -110,14 +127,11 @@ def _key(edge: Edge | None) -> Any:
     return (id(edge.function), edge.index) if isinstance(edge, Output) else id(edge)
 
 
-def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any] | None:
-    """Take the gradient of each output, or None where none arrived at all."""
-    if len(function._outputs) == 1:
-        gy = pending.pop(id(function), None)
-        return None if gy is None else (np.asarray(gy) if isinstance(gy, np.generic) else gy,)
-    gys = [pending.pop((id(function), i), None) for i in range(len(function._outputs))]
+def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any]:
+    """Take the gradient of each of several outputs, zeros for none; nothing if no one has any."""
+    gys = [pending.pop((id(function), i), None) for i in range(len(function._output))]
     if all(gy is None for gy in gys):
-        return None
+        return ()
     return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
 
 
@@ -131,10 +145,13 @@ def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Varia
     functions, leaves, stack, seen = [root], [], [root], {id(root)}
     while stack:
         for edge in stack.pop()._edges:
-            node = edge.function if type(edge) is Output else edge
-            if node is None or id(node) in seen:
+            if edge is None:
                 continue
-            seen.add(id(node))
+            node = edge.function if type(edge) is Output else edge
+            key = id(node)
+            if key in seen:
+                continue
+            seen.add(key)
             if type(node) is ref:
                 leaves.append(node)
             else:
@@ -144,28 +161,12 @@ def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Varia
     return functions, leaves
 
 
-def _step(function: Function, gys: Sequence[Any], create_graph: bool) -> tuple[Any, ...]:
-    """Run one function's backward; give one gradient or None for each input."""
-    observers = state.default.observers
-    if observers is not None:
-        observers.before_backward(function=function, gys=tuple(gys))
-    try:
-        gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
-    except Exception as error:
-        error.add_note(f"in backward of {function}")
-        raise
-    if type(gxs) is not tuple:
-        gxs = tuple(gxs) if isinstance(gxs, list) else (gxs,)
-    if len(gxs) != len(function._edges):
-        gxs = _counted(function, gxs)
-    if observers is not None:
-        observers.after_backward(function=function, gxs=gxs)
-    return gxs
-
-
 def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Accept None for optional inputs that were left out; refuse any other count."""
     expected = len(function._edges)
+    gxs = gxs if isinstance(gxs, tuple) else tuple(gxs) if isinstance(gxs, list) else (gxs,)
+    if len(gxs) == expected:
+        return gxs
     if len(gxs) > expected and all(gx is None for gx in gxs[expected:]):
         return gxs[:expected]
     raise GradientError(
@@ -230,7 +231,7 @@ def holder(edge: Edge | None) -> Variable | None:
     if isinstance(edge, ref):
         return edge()
     function, index = edge if isinstance(edge, Output) else (edge, 0)
-    return function._outputs[index]()
+    return function.output_references()[index]()
 
 
 def unchain_behind(root: Function) -> None:

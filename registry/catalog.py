@@ -86,7 +86,7 @@ class Plugin:
         return getattr(module, "__file__", None)
 
     def __str__(self) -> str:
-        if self.distribution is None or self.name == self.distribution:
+        if self.distribution is None:
             return self.name
         return f"{self.name} ({self.distribution} {self.version})"
 
@@ -110,6 +110,7 @@ class Catalog:
     methods: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
     array_types: tuple[type, ...] = ()
     preferences: Mapping[str, str] = field(default_factory=dict)
+    plugins: Mapping[str, Plugin] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plugins: Iterable[Plugin], preferences: Mapping[str, str]) -> Catalog:
@@ -123,6 +124,7 @@ class Catalog:
             methods=_grouped((o.method, o) for o in everything if o.method),
             array_types=tuple(kind for plugin in plugins for kind in plugin.array_types),
             preferences=dict(preferences),
+            plugins={plugin.name: plugin for plugin in plugins},
         )
 
     def choose(self, key: str, candidates: tuple[Operator, ...]) -> Operator:
@@ -147,7 +149,7 @@ class Catalog:
         first = candidates[0]
         raise AmbiguousOperatorError(
             f"{key!r} is offered by {len(candidates)} plugins:\n"
-            + "\n".join(f"  {c.plugin}: {c.source}" for c in candidates)
+            + "\n".join(f"  {self.plugins[c.plugin]}: {c.source}" for c in candidates)
             + f"\nchoose one: 'from registry.plugins import {first.plugin}' and then "
             f"'{first.plugin}.{first.name}(...)', or registry.prefer({key!r}, {first.plugin!r}), "
             f"or OPREGISTRY_PREFER={key}={first.plugin}"

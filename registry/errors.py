@@ -4,6 +4,16 @@ Each class also derives from the builtin that a caller would catch, so code that
 knows nothing of this package handles them as it handles NumPy's.
 """
 
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Give the end of a message that names what comes near, or nothing."""
+    from difflib import get_close_matches  # only an error pays for its import
+
+    near = get_close_matches(name, list(known), n=3)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
 
 class RegistryError(Exception):
     """Base of every error of this package."""

@@ -89,7 +89,7 @@ class Function:
     _edges: Any = None
     _inputs_like: Sequence[Any] = ()
     _outputs_like: Sequence[Any] = ()
-    _outputs: tuple[ReferenceType[Variable], ...] = ()
+    _output: Any = None
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
     _stored: ClassVar[frozenset[str]]
@@ -175,7 +175,7 @@ class Function:
         y._edge = self
         y.generation = generation + 1
         y.grad = y.name = None
-        self._outputs = (ref(y),)
+        self._output = ref(y)
         return y
 
     def __str__(self) -> str:
@@ -192,7 +192,10 @@ class Function:
     @property
     def needs_grad(self) -> tuple[bool, ...]:
         """For each input, whether its gradient is wanted; constants need none."""
-        return tuple([edge is not None for edge in self._edges])
+        edges = self._edges
+        if len(edges) == 2:  # a third of the general way's time
+            return edges[0] is not None, edges[1] is not None
+        return tuple([edge is not None for edge in edges])
 
     @property
     def inputs(self) -> tuple[Variable, ...]:
@@ -203,10 +206,14 @@ class Function:
     @property
     def outputs(self) -> tuple[Variable, ...]:
         """The output Variables: the very ones, as long as somebody holds them."""
-        count = len(self._outputs)
+        count = len(self.output_references())
         ys = self.ys if self._saves_ys else [None] * count
         edges: list[Edge] = [self] if count == 1 else [Output(self, i) for i in range(count)]
         return tuple([_variable_at(edge, y) for edge, y in zip(edges, ys, strict=True)])
+
+    def output_references(self) -> tuple[ReferenceType[Variable], ...]:
+        """Give weak references to the output Variables."""
+        return self._output if isinstance(self._output, tuple) else (self._output,)
 
     @property
     def input(self) -> Variable:
@@ -274,9 +281,9 @@ class Function:
         if self._saves_ys:
             self.ys = ys
         made = tuple([new_variable(y, Output(self, i), self.generation + 1) for i, y in enumerate(ys)])
+        self._output = tuple(map(ref, made))
         if len(made) == 1:
-            made[0]._edge = self
-        self._outputs = tuple(map(ref, made))
+            made[0]._edge, (self._output,) = self, self._output
         return made
 
     def _leaves(self, ys: Any, several: bool, from_constants: bool) -> Any:
@@ -295,7 +302,7 @@ class Function:
     def _unrecorded_copy(self) -> Function:
         """Copy this instance for another call, without what the last call left."""
         fresh = copy(self)
-        for name in ("xs", "ys", "generation", "_inputs_like", "_outputs_like", "_outputs"):
+        for name in ("xs", "ys", "generation", "_inputs_like", "_outputs_like", "_output"):
             fresh.__dict__.pop(name, None)
         return fresh
 
@@ -339,9 +346,9 @@ class Function:
         return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else np.float64)
 
 
-def _likes(arrays: Sequence[Any]) -> list[Any]:
+def _likes(arrays: Sequence[Any]) -> tuple[Any, ...]:
     """Give shape and dtype of each array, without keeping it; a 0-d one costs less as it is."""
-    return [x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays]
+    return tuple([x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays])
 
 
 def _variable_at(edge: Edge | None, data: Any) -> Variable:

@@ -12,7 +12,6 @@ from inspect import signature
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry import state
 from registry.catalog import function_name
@@ -20,7 +19,7 @@ from registry.errors import ConversionError, HigherOrderError, NoOperatorError
 from registry.modes import differentiating
 from registry.state import default_registry
 
-Array: TypeAlias = NDArray[Any]
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 def implementation(function: Callable[..., Any]) -> Callable[..., Any]:

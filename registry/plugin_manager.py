@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,7 @@ import pluggy
 from registry import hookspecs
 from registry.catalog import BUILTIN, SESSION, Operator, Plugin, function_name
 from registry.definition import make_operator
-from registry.errors import PluginError, PluginWarning
+from registry.errors import PluginError, PluginWarning, did_you_mean
 from registry.hookspecs import PROJECT
 from registry.numpy_protocol import on_plain_values
 from registry.state import Registry, default_registry
@@ -105,6 +104,8 @@ class PluginManager:
 
     def load_object(self, registry: Registry, target: object, name: str) -> Plugin:
         """Load a module or object that no entry point names; give what became of it."""
+        if registry.knows(name):
+            raise PluginError(f"a plugin named {name!r} is there already; give this one another name")
         self._load(registry, Plugin(name, "loaded"), lambda: target)
         return registry.plugin(name)
 
@@ -161,15 +162,13 @@ class PluginManager:
         }
         for variable, names in asked.items():
             for name in sorted(set(names) - known):
-                text = (
-                    f"{variable} names {name!r}, but no plugin of that name is installed{_hint(name, known)}"
-                )
-                warnings.warn(text, PluginWarning, stacklevel=2)
+                text = f"{variable} names {name!r}, but no plugin of that name is installed"
+                warnings.warn(f"{text}{did_you_mean(name, known)}", PluginWarning, stacklevel=2)
         offered = {p.name: p.keys for p in registry.plugins if p.status == "loaded" and p.name != SESSION}
         for name, plugin in self.settings.prefer.items():
             if name not in offered.get(plugin, {name}):
                 text = f"OPREGISTRY_PREFER names {name!r}, but plugin {plugin!r} offers no such operator"
-                warnings.warn(f"{text}{_hint(name, offered[plugin])}", PluginWarning, stacklevel=2)
+                warnings.warn(f"{text}{did_you_mean(name, offered[plugin])}", PluginWarning, stacklevel=2)
 
 
 def _described(entry: EntryPoint) -> Plugin:
@@ -225,29 +224,16 @@ def _checked_hooks(target: object, name: str) -> Any:
     callers = manager.get_hookcallers(target) or []
     for caller in callers:
         if not caller.has_spec():
-            raise PluginError(f"there is no hook {caller.name!r}{_hint(caller.name, HOOKS)}")
+            raise PluginError(f"there is no hook {caller.name!r}{did_you_mean(caller.name, HOOKS)}")
     implemented = {caller.name for caller in callers}
     for hook in HOOKS:
         if hook not in implemented and callable(getattr(target, hook, None)):
             raise PluginError(f"{hook!r} is not marked; write @hookimpl above it")
     if not implemented:
-        near = [name for name in dir(target) if get_close_matches(name, HOOKS, n=1, cutoff=0.8)]
-        seen = (
-            f"; {near[0]!r} looks like one: mark it with @hookimpl, spelt {_nearest(near[0])!r}"
-            if near
-            else ""
-        )
+        near = [name + hint for name in dir(target) if (hint := did_you_mean(name, HOOKS))]
+        seen = f"; it has {near[0]} Mark it with @hookimpl" if near else ""
         raise PluginError(f"it implements none of the hooks {', '.join(HOOKS)}{seen}")
     return manager.hook
-
-
-def _nearest(name: str) -> str:
-    return get_close_matches(name, HOOKS, n=1, cutoff=0.0)[0]
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _collected(hook: pluggy.HookCaller) -> list[Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from registry.catalog import Plugin
-from registry.errors import PluginError, UnknownOperatorError
+from registry.errors import PluginError, UnknownOperatorError, did_you_mean
 from registry.state import default_registry
 
 
@@ -21,8 +20,7 @@ class PluginNamespace:
         if name.startswith("_"):  # also while copy and pickle make an empty one
             raise UnknownOperatorError(f"a plugin's namespace has no attribute {name!r}")
         if name not in self._helpers:
-            near = get_close_matches(name, self._helpers, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, self._helpers)
             raise UnknownOperatorError(f"plugin {self._plugin} has no operator {name!r}{hint}")
         return self._helpers[name]
 

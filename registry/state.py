@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from typing import Any, Literal, Protocol, TypeVar
 
 import pluggy
 
 from registry import hookspecs
 from registry.catalog import BUILTIN, SESSION, Catalog, Operator, Plugin, function_name
-from registry.errors import AmbiguousOperatorError, NoOperatorError, UnknownOperatorError
+from registry.errors import (
+    AmbiguousOperatorError,
+    NoOperatorError,
+    UnknownOperatorError,
+    did_you_mean,
+)
 from registry.hookspecs import PROJECT
 
 Function = Callable[..., Any]
@@ -87,7 +91,7 @@ class Registry:
             self.load()
         if name in self._plugins:
             return self._plugins[name]
-        raise UnknownOperatorError(f"no plugin is named {name!r}{_hint(name, self._plugins)}")
+        raise UnknownOperatorError(f"no plugin is named {name!r}{did_you_mean(name, self._plugins)}")
 
     def knows(self, name: str) -> bool:
         """Say whether a plugin of this name was loaded, failed or blocked."""
@@ -127,7 +131,7 @@ class Registry:
         with self._lock:
             session = self._plugins.get(SESSION, Plugin(SESSION, "loaded"))
             others = tuple(o for o in session.operators if o.name != operator.name)
-            session = dataclasses.replace(session, operators=(*others, operator))
+            session = dataclasses.replace(session, status="loaded", operators=(*others, operator))
             self._renew({**self._plugins, SESSION: session})
 
     def withdraw(self, name: str) -> None:
@@ -156,7 +160,7 @@ class Registry:
         """
         keys = self.plugin(plugin).keys
         if name not in keys:
-            raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{_hint(name, keys)}")
+            raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{did_you_mean(name, keys)}")
         with self._lock:
             self.preferences[name] = plugin
             self._renew(self._plugins)
@@ -202,7 +206,7 @@ class Registry:
         """
         if candidates := self.candidates("names", name):
             return self.catalog.choose(name, candidates)
-        hint = _hint(name, self.catalog.names)
+        hint = did_you_mean(name, self.catalog.names)
         raise UnknownOperatorError(f"no operator is named {name!r}{hint}{self._lost()}")
 
     def method(self, name: str) -> Function | None:
@@ -224,7 +228,7 @@ class Registry:
         if candidates := self.candidates("functions", function):
             return self.catalog.choose(name, candidates).implements[function]
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
-        hint = _hint(name.rpartition(".")[2], known)
+        hint = did_you_mean(name.rpartition(".")[2], known)
         raise NoOperatorError(
             f"no operator implements {name}{hint}{self._lost()}; install or load a plugin that "
             f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
@@ -259,11 +263,6 @@ def _relay(observers: list[object]) -> Any:
     for observer in observers:
         manager.register(observer)
     return manager.hook
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 default = Registry()  # the hot path reads it here; everybody else calls default_registry()

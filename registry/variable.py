@@ -212,10 +212,14 @@ class Variable(NumPyProtocol):
 
     def _seed(self) -> Any:
         if self.grad is None:
-            seed = np.empty(self.shape, self.dtype if self.dtype.kind in "fc" else np.float64)
-            seed.fill(1)  # a third of np.ones's time
-            return seed
-        seed = self.grad if isinstance(self.grad, Variable) else np.asarray(self.grad, self.dtype)
+            if type(self._data) is not np.ndarray:
+                return np.ones_like(self._data)
+            ones = np.empty(self.shape, self.dtype if self.dtype.kind in "fc" else np.float64)
+            ones.fill(1)  # a third of the time of np.ones
+            return ones
+        seed = self.grad if isinstance(self.grad, Variable) else as_array(self.grad)
+        if isinstance(seed, np.ndarray) and self.dtype.kind in "fc":
+            seed = seed.astype(self.dtype, copy=False)
         if seed.shape != self.shape:
             raise GradientError(
                 f"the grad set on {self.name or 'this Variable'} has shape {seed.shape}, "

@@ -49,17 +49,16 @@ class Site:
 
     def install_operator(self, name, operator, body="", **options):
         """Install a plugin with one operator that gives its input back."""
-        source = OPERATOR.format(name=operator, module=name.replace("-", "_"), body=body or "differentiable = True")
+        source = OPERATOR.format(name=operator, module=name.replace("-", "_"), body=body or "pass")
         self.install(name, source, **options)
 
     def python(self, code, **environment):
         """Run code in a process of its own that finds these distributions; give what it printed."""
         paths = os.pathsep.join([str(self.path), str(Path(__file__).parents[1])])
         clean = {k: v for k, v in os.environ.items() if not k.startswith("OPREGISTRY_")}
+        environment = {**clean, "PYTHONPATH": paths, **environment}
         command = [sys.executable, "-W", "error", "-c", code]
-        done = subprocess.run(
-            command, env={**clean, "PYTHONPATH": paths, **environment}, capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -5,7 +5,6 @@ import importlib
 import sys
 import threading
 import traceback
-import types
 import warnings
 from itertools import permutations
 
@@ -61,19 +60,23 @@ def load_into(registry, target, name="fake"):
         return PluginManager().load_object(registry, target, name)
 
 
-def giving(operators=None, **hooks):
-    """Make a plugin object whose hooks return these values."""
+class Giving:
+    """A plugin object whose hooks give what it is made with."""
 
-    class Fake:
-        @hookimpl
-        def register_operators(self):
-            return [Twice] if operators is None else operators
+    def __init__(self, operators=(), constants=(), array_types=()):
+        self.given = operators, constants, array_types
 
-    fake = Fake()
-    for name, value in hooks.items():
-        function = types.FunctionType((lambda: value).__code__, {}, name, None, (types.CellType(value),))
-        setattr(fake, name, hookimpl(function))
-    return fake
+    @hookimpl
+    def register_operators(self):
+        return self.given[0]
+
+    @hookimpl
+    def register_constant_functions(self):
+        return self.given[1]
+
+    @hookimpl
+    def register_array_types(self):
+        return self.given[2]
 
 
 # module source, the phase in which it stops, its error, a part of the message
@@ -89,8 +92,7 @@ BROKEN = {
     "misspells an unmarked hook": (
         "def register_operator(): return []",
         "register", PluginError,
-        "none of the hooks .*; 'register_operator' looks like one: mark it with @hookimpl, spelt "
-        "'register_operators'",
+        "none of the hooks .*register_operator.*did you mean 'register_operators'.* with @hookimpl",
     ),
     "forgets the mark": (
         "def register_operators(): return []",
@@ -112,7 +114,7 @@ BROKEN = {
         "@hookimpl\ndef register_operators(): return Function",
         "collect", PluginError, "register_operators returned <class .*>; return a list",
     ),
-    "raises in its hook": ("@hookimpl\ndef register_operators(): 1 / 0", "collect", ZeroDivisionError, "zero"),
+    "raises in its hook": ("@hookimpl\ndef register_operators(): 1 / 0", "collect", ZeroDivisionError, "by"),
     "raises midway": (
         "class Good(Function):\n"
         "    def forward(self, x): return x\n"
@@ -151,7 +153,8 @@ def test_a_broken_plugin_is_left_out_whole_and_the_others_work(site, fresh, sour
     site.install_operator("after", "After")
     site.install_operator("before", "Before")
     registry = fresh()
-    with one_warning(rf"plugin broken is left out: {phase} failed with \w+: .*OPREGISTRY_BLOCK=broken"):
+    origin = r"plugin broken \(broken 2\.5\)"
+    with one_warning(rf"(?s){origin} is left out: {phase} failed with \w+: .*OPREGISTRY_BLOCK=broken"):
         assert ops.after(variable(1.0)).data == 1
     assert ops.before(variable(1.0)).data == 1
     assert (ops.exp(variable(0.0)) + 1).data == 2
@@ -164,9 +167,9 @@ def test_a_broken_plugin_is_left_out_whole_and_the_others_work(site, fresh, sour
     assert traceback.extract_tb(plugin.error.__traceback__)
     assert (plugin.operators, plugin.constants, plugin.array_types) == ((), (), ())
     assert registry.observers is None
-    with pytest.raises(UnknownOperatorError, match=r"named 'good'.*plugin broken is failed"):
+    with pytest.raises(UnknownOperatorError, match=rf"named 'good'.*{origin} is failed"):
         ops.good
-    with pytest.raises(PluginError, match="plugin broken is failed: ") as raised:
+    with pytest.raises(PluginError, match=rf"^{origin} is failed: ") as raised:
         plugins.broken
     assert raised.value.__cause__ is plugin.error
 
@@ -238,6 +241,13 @@ plugin = Plugin()
     assert plugins.holder.held is ops.held
 
 
+def test_a_second_object_of_one_name_is_refused(fresh):
+    registry = fresh(only=frozenset())
+    registry.loader.load_object(registry, Giving([Twice]), "fake")
+    with pytest.raises(PluginError, match="a plugin named 'fake' is there already; give this one another"):
+        registry.loader.load_object(registry, Giving([Scale]), "fake")
+
+
 def test_an_entry_point_to_nothing_says_so(site, fresh):
     site.install("first", "1 / 0")
     site.install("void", "plugin = None", value="void:plugin")
@@ -277,7 +287,7 @@ def test_of_two_entry_points_to_one_module_the_second_is_left_out_loudly(site, f
     site.install_operator("alpha", "Alpha")
     site.install("zeta", "", value="alpha")
     registry = fresh()
-    with one_warning("plugin zeta is left out: .* names the same object as plugin alpha .*remove one"):
+    with one_warning("plugin zeta .* is left out: .* names the same object as plugin alpha .*remove one"):
         assert ops.alpha(variable(1.0)).data == 1
     assert registry.plugin("zeta").phase == "register"
 
@@ -318,7 +328,9 @@ def test_two_plugins_for_one_numpy_function_make_that_call_ambiguous_and_no_othe
     for name in ("alpha", "beta"):
         site.install_operator(name, name.title(), "implements, method = np.i0, 'i0'")
     fresh()
-    with pytest.raises(AmbiguousOperatorError, match=r"'numpy.i0' is offered by 2 plugins:\n  alpha.*\n  beta"):
+    with pytest.raises(
+        AmbiguousOperatorError, match=r"'numpy.i0' is offered by 2 plugins:\n  alpha.*\n  beta"
+    ):
         np.i0(variable(1.0))
     with pytest.raises(AmbiguousOperatorError, match="'i0' is offered by 2 plugins"):
         variable(1.0).i0()
@@ -334,7 +346,7 @@ def test_two_plugins_for_one_numpy_function_make_that_call_ambiguous_and_no_othe
     ("first", "second", "text"),
     [
         ("name = 'erf'", "name = 'erf'", "Two and One have the same name, 'erf'"),
-        ("implements = np.i0", "implements = np.sinc, np.i0", "have the same implements, numpy.i0"),
+        ("implements = np.i0", "implements = np.sinc, np.i0", "have the same implements, 'numpy.i0'"),
         ("method = 'erf'", "method = 'erf'", "have the same method, 'erf'"),
     ],
 )
@@ -344,7 +356,7 @@ def test_one_plugin_cannot_claim_a_name_a_numpy_function_or_a_method_twice(first
         exec(attributes, {"np": np}, body)
         return type(name, (Twice,), body)
 
-    plugin = load_into(Registry(), giving([operator("One", first), operator("Two", second)]))
+    plugin = load_into(Registry(), Giving([operator("One", first), operator("Two", second)]))
     assert plugin.status == "failed"
     with pytest.raises(PluginError, match=f"{text}; change it in one of them"):
         raise plugin.error
@@ -372,9 +384,9 @@ def test_no_plugin_is_loaded_where_none_is_asked_for_not_even_to_complain(site, 
 def test_a_blocked_plugin_is_not_imported_and_the_error_says_that_it_is_blocked(site, fresh):
     site.install("alpha", "1 / 0")
     registry = fresh(block=frozenset({"alpha"}))
-    with pytest.raises(UnknownOperatorError, match="no operator is named 'erf'; plugin alpha is blocked"):
+    with pytest.raises(UnknownOperatorError, match=r"no operator is named 'erf'; plugin alpha .* is blocked"):
         ops.erf
-    with pytest.raises(PluginError, match="plugin alpha is blocked: by OPREGISTRY_BLOCK or registry.block"):
+    with pytest.raises(PluginError, match=r"plugin alpha .* is blocked: by OPREGISTRY_BLOCK or registry"):
         plugins.alpha
     assert (registry.plugin("alpha").distribution, registry.plugin("alpha").version) == ("alpha", "1.0")
 
@@ -407,7 +419,9 @@ def test_without_the_built_ins_plus_says_what_is_missing_and_other_plugins_work(
     assert text.startswith("no operator implements numpy.add")
     assert "plugin ops_builtin (opregistry" in text
     assert "is blocked" in text
-    assert "install or load a plugin that does, or write one (a Function with 'implements = numpy.add')" in text
+    assert (
+        "install or load a plugin that does, or write one (a Function with 'implements = numpy.add')" in text
+    )
     assert ops.alpha(variable(1.0)).data == 1
     with pytest.raises(AttributeError, match="no attribute 'sum'"):
         variable(1.0).sum()
@@ -445,9 +459,9 @@ def test_preferring_at_run_time_moves_what_was_used_before(site, fresh):
 def test_preferring_what_a_plugin_does_not_offer_is_refused_with_a_near_miss(site, fresh):
     site.install_operator("alpha", "Special")
     fresh()
-    with pytest.raises(UnknownOperatorError, match="'alpha' offers no 'speciale'; did you mean 'special'?"):
+    with pytest.raises(UnknownOperatorError, match=r"'alpha' offers no 'speciale'; did you mean 'special'?"):
         opregistry.prefer("speciale", "alpha")
-    with pytest.raises(UnknownOperatorError, match="no plugin is named 'alpa'; did you mean 'alpha'?"):
+    with pytest.raises(UnknownOperatorError, match=r"no plugin is named 'alpa'; did you mean 'alpha'?"):
         opregistry.prefer("special", "alpa")
 
 
@@ -789,13 +803,14 @@ def test_a_registered_array_type_is_data_and_passes_through_operators(fresh):
     registry = fresh(only=frozenset())
     with pytest.raises(UnsupportedTypeError, match=r"^<class '.*Duck'> is not supported"):
         Variable(Duck([1.0]))
-    plugin = registry.loader.load_object(registry, giving([Scale], register_array_types=[Duck]), "ducks")
+    plugin = registry.loader.load_object(registry, Giving([Scale], array_types=[Duck]), "ducks")
     assert (plugin.error, plugin.array_types) == (None, (Duck,))
     x = Variable(Duck([1.0, 2.0]))
     y = ops.scale(x)
+    assert isinstance(y.data, Duck)
+    np.testing.assert_array_equal(y.data.values, [3.0, 6.0])
     y.grad = Duck([1.0, 10.0])
     y.backward()
-    assert isinstance(y.data, Duck)
     np.testing.assert_array_equal(x.grad.values, [3.0, 30.0])
     registry.block("ducks")
     with pytest.raises(UnsupportedTypeError):
@@ -804,9 +819,9 @@ def test_a_registered_array_type_is_data_and_passes_through_operators(fresh):
 
 def test_constant_functions_of_a_plugin_give_plain_arrays(fresh):
     registry = fresh(only=frozenset())
-    with pytest.raises(NoOperatorError, match="numpy.partition"):
+    with pytest.raises(NoOperatorError, match=r"numpy.partition"):
         np.partition(variable(2.0, 1.0), 0)
-    fake = giving([], register_constant_functions=[np.partition])
+    fake = Giving(constants=[np.partition])
     registry.loader.load_object(registry, fake, "asking")
     result = np.partition(variable(2.0, 1.0), 0)
     assert type(result) is np.ndarray
@@ -864,6 +879,13 @@ def test_registering_the_name_of_a_built_in_warns_and_says_how_to_reach_it(fresh
     opregistry.prefer("exp", "session")
     assert ops.exp(variable(1.0)).data == 2
     opregistry.operator(Exp)
+
+
+def test_registering_after_the_session_was_blocked_brings_it_back(fresh):
+    registry = fresh(only=frozenset())
+    registry.block("session")
+    opregistry.operator(Twice)
+    assert ops.twice is plugins.session.twice
 
 
 def test_an_invalid_operator_registered_by_hand_raises_and_changes_nothing(fresh):

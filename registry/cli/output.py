@@ -61,6 +61,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
         *columns,
         box=None if plain else SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         padding=(0, 2, 0, 0) if plain else (0, 1),
         header_style="" if plain else "bold",
     )
@@ -87,14 +88,15 @@ def show_source(source: str) -> None:
 @contextmanager
 def plugin_warnings_as_lines() -> Iterator[None]:
     """Write each `PluginWarning` of the block as one line on stderr, without its file and line."""
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings():
         warnings.simplefilter("always", PluginWarning)
-        try:
-            yield
-        finally:
-            others = [w for w in caught if not issubclass(w.category, PluginWarning)]
-            for warning in caught:
-                if warning not in others:
-                    warn(str(warning.message))
-    for warning in others:
-        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        show_others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, PluginWarning):
+                warn(str(message))
+            else:
+                show_others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,185 @@
+"""The commands of ``opregistry``: what each one is called, takes and does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from registry import __version__
+from registry.cli.errors import CommandError, message_of
+from registry.cli.output import fail, on_terminal, plugin_warnings_as_lines, say
+from registry.errors import RegistryError
+
+# typer has click's class, or a copy of its own: BadParameter derives from it in both.
+_TyperUsageError: type[Any] = typer.BadParameter.__bases__[0]
+
+
+class Commands(TyperGroup):
+    """The group of all commands; it writes each error as a message, never as a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line, and exit."""
+        kwargs["standalone_mode"] = False
+        try:
+            with plugin_warnings_as_lines():
+                code = super().main(*args, **kwargs)
+        except CommandError as error:
+            fail(message_of(error))
+            code = error.code
+        except RegistryError as error:
+            fail(message_of(error))
+            code = 1
+        except _TyperUsageError as error:
+            fail(error.format_message())
+            if error.ctx is not None:
+                typer.echo(f"see '{error.ctx.command_path} --help'", err=True)
+            code = 2
+        except typer.Abort:
+            code = 130
+        sys.exit(code)
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if on_terminal() else None,
+)
+
+_PASSED_ON = {"ignore_unknown_options": True}
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Packages = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="What pip takes: a name, a path, an option.")
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"opregistry {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def opregistry(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Write the version.")
+    ] = False,
+) -> None:
+    """Operators with automatic differentiation on NumPy, from plugins."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+@app.command()
+def plugins(
+    json: Json = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Name the operators, and show the tracebacks of failures.")
+    ] = False,
+) -> None:
+    """List the plugins: version, status, operators, load time. Exits with 1 if one failed."""
+    from registry.cli.plugins import list_plugins
+
+    list_plugins(as_json=json, verbose=verbose)
+
+
+@app.command()
+def ops(
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only those that mention it.")] = "",
+    json: Json = False,
+) -> None:
+    """List the operators: name, signature, what it computes, plugin."""
+    from registry.cli.operators import list_operators
+
+    list_operators(word, as_json=json)
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="An operator: softplus, or special.erf of one plugin.")
+    ],
+) -> None:
+    """Show everything about one operator, its source code too."""
+    from registry.cli.operators import show_operator
+
+    show_operator(name)
+
+
+@app.command(context_settings=_PASSED_ON)
+def grad(
+    expression: Annotated[
+        str, typer.Argument(metavar="EXPRESSION", help="Arithmetic, and operators by name.")
+    ],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE...",
+            help="For each name in the expression: a number, @file.npy, @file.npz:key or @file.csv.",
+        ),
+    ] = None,
+    wrt: Annotated[
+        list[str] | None,
+        typer.Option("--wrt", metavar="NAME", help="Differentiate for this value only; may be repeated."),
+    ] = None,
+    order: Annotated[
+        int,
+        typer.Option(
+            "--order", min=1, max=10, help="Differentiate the sum of the gradient again, up to this order."
+        ),
+    ] = 1,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with central differences; exits with 1 if they disagree.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE.npz", help="Save the value and the gradients.")
+    ] = None,
+) -> None:
+    """Compute the value and the gradients of an expression.
+
+    Example: opregistry grad "softplus(x @ w) * 2" x=@x.npy w=@w.csv --check
+    """
+    from registry.cli.grad import show_gradients
+
+    show_gradients(expression, values or [], wrt=wrt or [], order=order, check=check, save=save)
+
+
+@app.command()
+def demo(seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random numbers.")] = 0) -> None:
+    """Train a small network on handwritten digits, with operators of two plugins."""
+    from registry.cli.demo import run_demo
+
+    run_demo(seed)
+
+
+@app.command(context_settings=_PASSED_ON)
+def install(names: Packages) -> None:
+    """Install plugins into this environment with pip."""
+    from registry.cli.pip import run_pip
+
+    run_pip("install", names=names)
+
+
+@app.command(context_settings=_PASSED_ON)
+def uninstall(names: Packages) -> None:
+    """Uninstall plugins from this environment with pip, without asking."""
+    from registry.cli.pip import run_pip
+
+    run_pip("uninstall", "-y", names=names)
+
+
+@app.command()
+def stubs(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write them.")],
+) -> None:
+    """Write type stubs of the installed operators, for editors and type checkers."""
+    from registry.stubs import write_stubs
+
+    for path in write_stubs(out):
+        say(str(path))
