@@ -144,3 +144,17 @@ class Astype(Function):
 
     def backward(self, gy: Any) -> Any:
         return None if self.rounds else gy
+
+
+class Copy(Function):
+    """The same elements in an array of their own."""
+
+    implements = np.copy
+    method = "copy"
+    saves = ()
+
+    def forward(self, x: Any) -> Any:
+        return x.copy()
+
+    def backward(self, gy: Any) -> Any:
+        return gy

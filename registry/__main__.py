@@ -12,9 +12,10 @@ def main() -> None:
     try:
         from registry.cli.app import app
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        sys.exit(f'error: the command line needs {error.name}: pip install "opregistry[cli]"')
+        sys.exit(f'error: the command line needs {missing}: pip install "opregistry[cli]"')
     app(prog_name="opregistry")
 
 

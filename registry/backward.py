@@ -19,6 +19,7 @@ import numpy as np
 from registry import state
 from registry.errors import GradientError
 from registry.modes import differentiating, recording
+from registry.numpy_protocol import NumPyProtocol
 
 if TYPE_CHECKING:
     from registry.function import Function
@@ -212,9 +213,11 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     before = variable.grad
     gradient = _as_array(gradient)
     if before is None:
-        return gradient if owned else gradient.copy()
-    if isinstance(gradient, np.ndarray) and not isinstance(before, np.ndarray):
-        before = before._data
+        if owned:
+            return gradient
+        return gradient._with_own_array() if isinstance(gradient, NumPyProtocol) else gradient.copy()
+    if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
+        before = before._value
     total = _as_array(before + gradient)
     if total.shape != variable.shape:
         raise GradientError(

@@ -19,10 +19,11 @@ from registry.errors import (
 from registry.modes import differentiating, recording
 from registry.numpy_protocol import Array
 from registry.state import default_registry
-from registry.stored import contains_floats, stored_by_forward
+from registry.stored import set_by_init, stored_floats
 from registry.variable import Variable, as_array, as_variable, new_variable
 
 _WEAK = (bool, int, float, complex)
+_ENGINE = ("xs", "ys", "_inputs_like", "_outputs_like", "_output", "_edges", "_kept", "generation")
 
 
 class Function:
@@ -92,7 +93,8 @@ class Function:
     _output: Any = None
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
-    _stored: ClassVar[frozenset[str]]
+    _safe: ClassVar[frozenset[str]]
+    _hidden: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -130,7 +132,7 @@ class Function:
         generation, ready = -1, True
         for x in inputs:
             if isinstance(x, Variable):
-                xs.append(x._data)
+                xs.append(x._value)
                 edge = x._edge
                 edges.append(ref(x) if edge is None else edge)
                 if x.generation > generation:
@@ -171,7 +173,7 @@ class Function:
         if self._saves_ys:
             self.ys = (ys,)
         y = Variable.__new__(Variable)  # new_variable, without its call: 0.1 us an operation
-        y._data = ys
+        y._value = ys
         y._edge = self
         y.generation = generation + 1
         y.grad = y.name = None
@@ -183,11 +185,11 @@ class Function:
         return default_registry().owner(type(self))
 
     @classmethod
-    def stored(cls) -> frozenset[str]:
-        """Give the names of the attributes that `forward` assigns, found once a class."""
-        if "_stored" not in cls.__dict__:
-            cls._stored = stored_by_forward(cls)
-        return cls._stored
+    def safe_attributes(cls) -> frozenset[str]:
+        """Give the attributes that a recorded backward may read, found once a class."""
+        if "_safe" not in cls.__dict__:
+            cls._safe = set_by_init(cls).union(cls.constants, _ENGINE)
+        return cls._safe
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
@@ -233,7 +235,7 @@ class Function:
                 f"{self} has no self.{name} here: it is set by a recorded call, and kept "
                 f"where the class attribute 'saves' (now {self.saves}) names it"
             )
-        if differentiating.get() is not None and name in self.stored():
+        if name in self._hidden:
             raise HigherOrderError(
                 f"{self}: 'backward' reads self.{name}, a floating array that 'forward' stored, "
                 "which is a constant to the second derivative; compute it again from self.xs or "
@@ -261,7 +263,7 @@ class Function:
         """Note on an error of `forward` which operator it came from, and what it was given."""
         given = ", ".join(
             "an empty Variable (data is None)"
-            if isinstance(x, Variable) and x._data is None
+            if isinstance(x, Variable) and x._value is None
             else f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".rstrip()
             for x in inputs
         )
@@ -319,9 +321,9 @@ class Function:
             on_variables.xs = tuple([x if edge is None else _variable_at(edge, x) for edge, x in edges])
         if self._saves_ys:
             on_variables.ys = self.outputs
-        for name in self.stored().difference(self.constants):
-            if contains_floats(getattr(self, name, None)):
-                delattr(on_variables, name)
+        on_variables._hidden = stored_floats(self, self.safe_attributes())
+        for name in on_variables._hidden:
+            delattr(on_variables, name)
         token = differentiating.set(on_variables)
         try:
             return on_variables.backward(*map(as_variable, gys))
@@ -331,7 +333,7 @@ class Function:
     def _gradient(self, gx: Any, create_graph: bool) -> Any:
         """Make an array, or a Variable while the pass is recorded, of what backward returned."""
         if isinstance(gx, Variable):
-            return gx if create_graph else gx._data
+            return gx if create_graph else gx._value
         if isinstance(gx, np.generic):
             return Variable(np.asarray(gx)) if create_graph else np.asarray(gx)
         try:
@@ -357,6 +359,6 @@ def _variable_at(edge: Edge | None, data: Any) -> Variable:
         return data
     function = edge.function if isinstance(edge, Output) else None if isinstance(edge, ref) else edge
     held = holder(edge)
-    if held is not None and held.creator is function and (data is None or held._data is data):
+    if held is not None and held.creator is function and (data is None or held._value is data):
         return held
     return new_variable(data, edge, 0 if function is None else function.generation + 1)

@@ -7,7 +7,7 @@ the registry; conversions that would lose the gradient are refused.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from inspect import signature
 from typing import Any, NoReturn, TypeAlias
 
@@ -30,7 +30,7 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 def plain(value: Any) -> Any:
     """Replace every Variable in nested tuples, lists and dicts by its array."""
     if isinstance(value, NumPyProtocol):
-        return value._data
+        return value._value
     if isinstance(value, tuple | list):
         return type(value)(map(plain, value))
     if isinstance(value, dict):
@@ -51,7 +51,7 @@ class NumPyProtocol:
     """What `Variable` inherits to behave like an array in Python and NumPy code."""
 
     __slots__ = ()
-    _data: Any
+    _value: Any
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -86,7 +86,13 @@ class NumPyProtocol:
     __float__ = __int__ = __complex__ = __index__ = _as_number
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i, _ in enumerate(self._value))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self._value == plain(value)))
 
     def __getitem__(self, index: Any) -> Any:
         return implementation(operator.getitem)(self, index)
@@ -191,7 +197,7 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
     NoOperatorError
         For ``out=``, ``where=`` and other parameters that the operator does not have.
     """
-    said = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
+    said = {k: v for k, v in kwargs.items() if v is not np._NoValue and (v is not None or k in parameters)}
     for key in said:
         if key not in parameters:
             raise NoOperatorError(

@@ -33,6 +33,9 @@ def clip(x: _Input, a_min: _Input | None = None, a_max: _Input | None = None) ->
 def concatenate(*xs: _Input, axis: int | None = 0) -> Variable:
     """Arrays one after the other along an axis; flattened first, where it is None."""
 
+def copy(x: _Input) -> Variable:
+    """The same elements in an array of their own."""
+
 def cos(x: _Input) -> Variable:
     """Cosine."""
 

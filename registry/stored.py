@@ -1,7 +1,7 @@
-"""What `forward` stores on `self`, found in its bytecode.
+"""Which attributes of an operator are constants to its second derivative, from its bytecode.
 
-A floating array that `forward` keeps is a constant to the second derivative, so the
-backward pass must know which attributes could hold one.
+A floating array that `forward` keeps on `self` depends on the inputs, so a recorded
+backward must not read it. What `__init__` assigned, and `forward` does not, is safe.
 """
 
 from __future__ import annotations
@@ -13,20 +13,41 @@ from types import CodeType, FunctionType
 from typing import Any
 
 
-def stored_by_forward(cls: type) -> frozenset[str]:
-    """Give the names that `forward`, or a method that it calls, assigns as attributes."""
+def set_by_init(cls: type) -> frozenset[str]:
+    """Give the names that `__init__` assigns as attributes and `forward` does not."""
+    made = _assigned(cls, "__init__") | _assigned(cls, "__post_init__")
+    return made - _assigned(cls, "forward")
+
+
+def stored_floats(function: Any, safe: frozenset[str]) -> list[str]:
+    """Give the attributes outside `safe` that hold a floating or complex number or array.
+
+    A list, dict or set counts even where `__init__` made it: forward can have filled it.
+    """
+    slots = {name for cls in type(function).__mro__ for name in vars(cls).get("__slots__", ())}
+    found = []
+    for name in {*vars(function), *slots} - {"__dict__", "__weakref__"}:
+        value = getattr(function, name, None)
+        if (name not in safe or isinstance(value, list | dict | set)) and _contains_floats(value):
+            found.append(name)
+    return found
+
+
+def _assigned(cls: type, method: str) -> frozenset[str]:
+    """Give the names that a method, or one that it calls, assigns as attributes."""
     names: set[str] = set()
-    todo, seen = ["forward"], set()
+    todo, seen = [method], set()
     while todo:
-        method = todo.pop()
-        function = getattr(cls, method, None)
-        if method in seen or not isinstance(function, FunctionType):
+        name = todo.pop()
+        if name in seen:
             continue
-        seen.add(method)
-        function = inspect.unwrap(function)
-        for code in _with_nested(function.__code__):
-            todo += code.co_names
-            names |= {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
+        seen.add(name)
+        for base in cls.__mro__:
+            function = inspect.unwrap(vars(base).get(name))  # type: ignore[arg-type]
+            if isinstance(function, FunctionType):
+                for code in _with_nested(function.__code__):
+                    todo += code.co_names
+                    names |= {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
     return frozenset(names)
 
 
@@ -37,11 +58,10 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
             yield from _with_nested(constant)
 
 
-def contains_floats(value: Any) -> bool:
-    """Say whether a value is, or holds, a floating or complex number or array."""
+def _contains_floats(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(map(contains_floats, value.values()))
+        return any(map(_contains_floats, value.values()))
     if isinstance(value, list | tuple | set):
-        return any(map(contains_floats, value))
+        return any(map(_contains_floats, value))
     dtype = getattr(value, "dtype", None)
     return isinstance(value, float | complex) if dtype is None else dtype.kind in "fc"

@@ -61,15 +61,15 @@ class Variable(NumPyProtocol):
     (variable(5.0), array([2., 4.]))
     """
 
-    __slots__ = ("__weakref__", "_data", "_edge", "_why_leaf", "generation", "grad", "name")
+    __slots__ = ("__weakref__", "_value", "_edge", "_why_leaf", "generation", "grad", "name")
 
-    _data: Any
+    _value: Any
     _edge: Edge | None
     _why_leaf: str
     grad: Any
 
     def __init__(self, data: Array | None, name: str | None = None) -> None:
-        self._data = checked_data(data)
+        self._value = checked_data(data)
         self._edge = None
         self.generation = 0
         self.grad = None
@@ -85,11 +85,11 @@ class Variable(NumPyProtocol):
                 "Variable, which is a constant to the second derivative; compute with self.xs, "
                 "self.ys and the gradients themselves, or declare once_differentiable = True"
             )
-        return self._data
+        return self._value
 
     @data.setter
     def data(self, data: Array | None) -> None:
-        self._data = checked_data(data)
+        self._value = checked_data(data)
 
     @property
     def creator(self) -> Function | None:
@@ -107,22 +107,22 @@ class Variable(NumPyProtocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the data."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._value.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._value.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._value.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return self._data.dtype  # type: ignore[no-any-return]
+        return self._value.dtype  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Any:
@@ -130,10 +130,10 @@ class Variable(NumPyProtocol):
         return implementation(np.transpose)(self)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._value)
 
     def __repr__(self) -> str:
-        return f"variable({self._data})".replace("\n", "\n" + " " * 9)
+        return f"variable({self._value})".replace("\n", "\n" + " " * 9)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
@@ -212,8 +212,8 @@ class Variable(NumPyProtocol):
 
     def _seed(self) -> Any:
         if self.grad is None:
-            if type(self._data) is not np.ndarray:
-                return np.ones_like(self._data)
+            if type(self._value) is not np.ndarray:
+                return np.ones_like(self._value)
             ones = np.empty(self.shape, self.dtype if self.dtype.kind in "fc" else np.float64)
             ones.fill(1)  # a third of the time of np.ones
             return ones
@@ -227,15 +227,16 @@ class Variable(NumPyProtocol):
             )
         return seed
 
-    def copy(self) -> Variable:
+    def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
-        return new_variable(self._data.copy(), self._edge, self.generation)
+        edge = ref(self) if self._edge is None else self._edge
+        return new_variable(self._value.copy(), edge, self.generation)
 
 
 def new_variable(data: Any, edge: Edge | None, generation: int) -> Variable:
     """Make a Variable without checking its data, as an operator's result."""
     variable = Variable.__new__(Variable)
-    variable._data = data
+    variable._value = data
     variable._edge = edge
     variable.generation = generation
     variable.grad = variable.name = None

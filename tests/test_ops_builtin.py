@@ -195,6 +195,7 @@ SHAPED = {
     "swapaxes": (lambda x: np.swapaxes(x, 0, -1), (1, 2, 3)),
     "expand_dims": (lambda x: np.expand_dims(x, (0, -1)), (2, 3)),
     "expand_dims of one": (lambda x: np.expand_dims(x, -1), ()),
+    "expand_dims beside a one": (lambda x: np.expand_dims(x, 1), (1, 2)),
     "squeeze": (np.squeeze, (1, 3, 1)),
     "squeeze an axis": (lambda x: x.squeeze(-1), (1, 2, 1)),
     "squeeze axes": (lambda x: np.squeeze(x, (0, -1)), (1, 2, 1)),

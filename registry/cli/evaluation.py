@@ -157,7 +157,7 @@ def _parameters(operator: Operator, count: int) -> list[str]:
 
 
 def operators_of(expression: Expression) -> list[Operator]:
-    """Give the operators that an expression's names and symbols mean, in order of first use."""
+    """Give the operators that an expression's names and symbols mean."""
     registry = default_registry()
     used = {name: registry.operator(name) for name in expression.operators}
     for node in ast.walk(expression.tree):

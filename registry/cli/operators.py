@@ -63,7 +63,7 @@ def list_operators(word: str, *, as_json: bool) -> None:
     entries = [
         Entry.of(operator, catalog) for name in sorted(catalog.names) for operator in catalog.names[name]
     ]
-    found = [entry for entry in entries if entry.mentions(word)]
+    found = sorted((e for e in entries if e.mentions(word)), key=lambda e: (e.name, bool(e.status)))
     if as_json:
         say(json.dumps([asdict(entry) for entry in found], indent=2))
     elif not found:
@@ -81,9 +81,9 @@ def _show_entries(entries: Iterable[Entry]) -> None:
     ]
     marked = [(f"{e.name} ({e.status})" if e.status else e.name, e) for e in entries]
     show_table(columns, ((name, e.signature, e.doc, e.plugin) for name, e in marked))
-    for name, entry in marked:
+    for _, entry in marked:
         if entry.status:
-            say(f"{name}: reach it as {entry.reach}", fg="yellow")
+            say(f"the {entry.status} {entry.name} of {entry.plugin} is reached as {entry.reach}", fg="yellow")
 
 
 def show_operator(name: str) -> None:
@@ -113,8 +113,8 @@ def _found(name: str) -> Operator:
             return registry.operator(name)
         plugin = registry.plugin(plugin_name)
     except AmbiguousOperatorError as error:
-        names = " or ".join(f"{c.plugin}.{name}" for c in registry.catalog.names[name])
-        raise CommandError(f"{error}\nto see one: opregistry show {names}") from None
+        names = " or ".join(f"opregistry show {c.plugin}.{name}" for c in registry.catalog.names[name])
+        raise CommandError(f"{error}\nto see one: {names}") from None
     except UnknownOperatorError as error:
         raise CommandError(message_of(error)) from None
     if plugin.error is not None:
