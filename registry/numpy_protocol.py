@@ -52,6 +52,7 @@ class NumPyProtocol:
 
     __slots__ = ()
     _value: Any
+    _with_own_array: Callable[[], Any]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = ufunc if method == "__call__" else getattr(ufunc, method)

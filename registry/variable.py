@@ -61,7 +61,7 @@ class Variable(NumPyProtocol):
     (variable(5.0), array([2., 4.]))
     """
 
-    __slots__ = ("__weakref__", "_value", "_edge", "_why_leaf", "generation", "grad", "name")
+    __slots__ = ("__weakref__", "_edge", "_value", "_why_leaf", "generation", "grad", "name")
 
     _value: Any
     _edge: Edge | None

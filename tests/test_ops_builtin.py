@@ -190,6 +190,8 @@ SHAPED = {
     "transpose by axes": (lambda x: np.transpose(x, (2, 0, 1)), (1, 2, 3)),
     "transpose from the end": (lambda x: x.transpose(-1, 0, -2), (1, 2, 3)),
     "T": (lambda x: x.T, (3, 2)),
+    "copy": (lambda x: np.copy(x), (2, 3)),
+    "copy by method": (lambda x: x.copy(), (2, 3)),
     "transpose one axis": (lambda x: np.transpose(x, 0), (3,)),
     "transpose no axis": (lambda x: x.transpose(()), ()),
     "swapaxes": (lambda x: np.swapaxes(x, 0, -1), (1, 2, 3)),
