@@ -106,11 +106,10 @@ class Power(Function):
     def backward(self, gy: Any) -> Any:
         (x0, x1), (y,) = self.xs, self.ys
         w0, w1 = self.needs_grad
-        zero = np.equal(x0, 0)
-        base = np.where(np.logical_and(zero, np.equal(x1, 0)), 1, x0)
+        base = x0 if np.all(x1) else np.where(np.logical_or(x0, x1), x0, 1)
         gx0 = gy * x1 * base ** (x1 - 1.0) if w0 else None
         with np.errstate(invalid="ignore"):
-            gx1 = gy * y * np.log(np.where(zero, 1, x0)) if w1 else None
+            gx1 = gy * y * np.log(np.where(x0, x0, 1)) if w1 else None
         return gx0, gx1
 
 

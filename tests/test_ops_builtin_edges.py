@@ -55,6 +55,12 @@ def test_power_has_its_limits_at_zero_and_no_warning_at_a_negative_base(base, ex
     np.testing.assert_allclose([x.grad, p.grad], [by_base, by_exponent])
 
 
+def test_power_limits_are_taken_element_by_element():
+    x, p = Variable(np.zeros(3)), Variable(np.array([0.0, 1.0, 2.0]))
+    (x**p).backward()
+    np.testing.assert_array_equal([x.grad, p.grad], [[0, 1, 0], [0, 0, 0]])
+
+
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3])
 def test_power_has_a_second_derivative_at_base_zero(exponent):
     x = Variable(np.array([0.0, -1.5]))

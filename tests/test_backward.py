@@ -1,0 +1,241 @@
+"""The backward pass: what it adds up, what it refuses, what it leaves as it was."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import registry
+from registry import Function, GradientError, Variable, hookimpl
+from registry.ops import add, exp, sin, square
+
+
+class Raises(Function):
+    def forward(self, x):
+        return x * 1.0
+
+    def backward(self, gy):
+        raise FloatingPointError("in the author's code")
+
+
+def test_a_failed_pass_leaves_every_grad_as_it_was_and_names_the_operator():
+    x0, x1 = Variable(np.array(1.0)), Variable(np.array(2.0))
+    x0.grad = before = np.array(5.0)
+    y = Raises()(square(x0)) + square(x0) + x1
+    with pytest.raises(FloatingPointError, match="author's") as caught:
+        y.backward(retain_grad=True)
+    assert "in backward of operator 'Raises' (in no plugin)" in caught.value.__notes__
+    assert x0.grad is before
+    assert (x1.grad, y.grad) == (None, None)
+
+
+def test_gradients_add_to_those_of_earlier_passes_in_a_new_array():
+    x = Variable(np.array([1.0, 2.0]))
+    square(x).backward()
+    first = x.grad
+    square(x).backward()
+    np.testing.assert_array_equal(x.grad, [4.0, 8.0])
+    np.testing.assert_array_equal(first, [2.0, 4.0])
+
+
+def test_a_grad_of_another_shape_is_refused():
+    x, other = Variable(np.ones(2)), Variable(np.ones(2))
+    x.grad = np.ones((3, 2))
+    with pytest.raises(GradientError, match=r"has shape \(3, 2\), but its data has \(2,\)"):
+        add(other, x).backward()
+    assert other.grad is None
+
+
+def test_a_gradient_that_an_operator_keeps_is_never_written_into():
+    kept = np.ones(2)
+
+    class Keeps(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return kept
+
+    x = Variable(np.zeros(2))
+    y = sum((Keeps()(x) for _ in range(5)), Variable(np.zeros(2)))
+    y.backward()
+    np.testing.assert_array_equal(x.grad, [5.0, 5.0])
+    np.testing.assert_array_equal(kept, [1.0, 1.0])
+    assert not np.shares_memory(x.grad, kept)
+
+
+@pytest.mark.parametrize("gradient", [[1.0, 2.0], "text", {1: 2}], ids=["list in tuple", "str", "dict"])
+def test_a_gradient_that_is_no_array_is_an_error(gradient):
+    class Wrong(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return (gradient,)
+
+    with pytest.raises(GradientError, match=f"Wrong.*returned {type(gradient)} as a gradient"):
+        Wrong()(Variable(np.ones(2))).backward()
+
+
+def test_gradients_may_come_as_a_list_and_none_for_left_out_inputs():
+    class Affine(Function):
+        def forward(self, x, w, b=None):
+            return x * w if b is None else x * w + b
+
+        def backward(self, gy):
+            x, w = self.xs[:2]
+            return [gy * w, gy * x, None if len(self.xs) < 3 else gy]
+
+    x, w = Variable(np.array(2.0)), Variable(np.array(3.0))
+    Affine()(x, w).backward()
+    assert (x.grad, w.grad) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "gradient"),
+    [((3,), (3, 3)), ((1, 3), (7, 3)), ((2, 3), (3,)), ((2, 1), (3, 1)), ((), (2,))],
+)
+def test_only_a_true_broadcast_is_summed(shape, gradient):
+    class Wrong(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return np.ones(gradient)
+
+    with pytest.raises(GradientError, match="true broadcast"):
+        Wrong()(Variable(np.ones(shape))).backward()
+
+
+def test_a_complex_gradient_of_a_real_input_is_its_real_part():
+    class Turn(Function):
+        def forward(self, x):
+            return x * np.exp(1j)
+
+        def backward(self, gy):
+            return gy * np.exp(1j)
+
+    x = Variable(np.array(1.0))
+    Turn()(x).backward()
+    assert x.grad.dtype == np.float64
+    assert x.grad == pytest.approx(np.cos(1.0))
+
+
+def test_sixty_levels_of_doubling_run_sixty_steps():
+    x = y = Variable(np.array(1.0))
+    for _ in range(60):
+        y = y + y
+    y.backward()
+    assert x.grad == 2.0**60
+
+
+def test_retained_gradients_are_those_of_the_variables_in_between():
+    x = Variable(np.array(2.0))
+    a = square(x)
+    b = sin(a)
+    y = exp(b)
+    y.backward(retain_grad=True)
+    assert y.grad == 1.0
+    assert b.grad == pytest.approx(np.exp(np.sin(4.0)))
+    assert a.grad == pytest.approx(np.exp(np.sin(4.0)) * np.cos(4.0))
+
+
+def test_two_threads_differentiate_one_graph():
+    x = Variable(np.array(2.0))
+    y = square(square(x))
+    barrier = threading.Barrier(2)
+
+    def work():
+        barrier.wait()
+        for _ in range(200):
+            y.backward()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert x.grad == 400 * 32.0
+
+
+def test_one_instance_called_from_two_threads_records_both_calls():
+    function = registry.ops.square.operator()
+    inputs = [Variable(np.array(float(i))) for i in range(200)]
+    outputs = [None] * 200
+
+    def work(start):
+        for i in range(start, 200, 2):
+            outputs[i] = function(inputs[i])
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for y in outputs:
+        y.backward()
+    assert [float(x.grad) for x in inputs] == [2.0 * i for i in range(200)]
+
+
+def test_an_intermediate_array_that_nobody_needs_is_freed():
+    x = Variable(np.ones(3))
+    a = x + 1.0
+    array = weakref.ref(a.data)
+    y = a + 1.0  # adding saves nothing
+    del a
+    assert array() is None
+    y.backward()
+    np.testing.assert_array_equal(x.grad, np.ones(3))
+
+
+def test_a_graph_is_freed_without_the_collector():
+    gc.disable()
+    try:
+        x = Variable(np.array(2.0))
+        y = square(exp(x))
+        function = weakref.ref(y.creator)
+        y.backward(create_graph=True)
+        del x, y
+        assert function() is None
+    finally:
+        gc.enable()
+
+
+def test_observers_see_each_step():
+    seen = []
+
+    class Watcher:
+        @hookimpl
+        def after_forward(self, function, xs, ys):
+            seen.append(("forward", type(function).__name__, xs[0].item(), ys[0].item()))
+
+        @hookimpl
+        def after_backward(self, function, gxs):
+            seen.append(("backward", type(function).__name__, float(gxs[0])))
+
+    x = Variable(np.array(3.0))
+    with registry.default_registry().observing(Watcher()):
+        square(x).backward()
+    square(x).backward()
+    assert seen == [("forward", "Square", 3.0, 9.0), ("backward", "Square", 6.0)]
+    assert registry.default_registry().observers is None
+
+
+def test_guard_sees_a_write_through_a_view_and_names_the_users_line():
+    data = np.array([1.0, 2.0])
+    x = Variable(data)
+    with registry.guard():
+        y = exp(x)
+        y.data[1] = 0.0
+        with pytest.raises(registry.OverwrittenError, match=r"output 0 of operator 'exp'.*test_backward\.py:\d+"):
+            y.backward()
+
+
+def test_guard_lets_untouched_arrays_pass():
+    x = Variable(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    with registry.guard():
+        np.sum(exp(x.T) @ np.ones(2) * np.zeros((0, 2))).backward()
+        square(x).backward()
+    np.testing.assert_array_equal(x.grad, 2 * x.data)
