@@ -64,11 +64,9 @@ def _read_file(name: str, text: str) -> Array:
 
 
 def _load(path: Path) -> Any:
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, NpzFile):
-        return loaded
-    with loaded:
-        return dict(loaded)
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        return dict(loaded) if isinstance(loaded, NpzFile) else loaded
 
 
 def _chosen(arrays: dict[str, Array], key: str) -> Array:
