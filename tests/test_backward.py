@@ -229,7 +229,9 @@ def test_guard_sees_a_write_through_a_view_and_names_the_users_line():
     with registry.guard():
         y = exp(x)
         y.data[1] = 0.0
-        with pytest.raises(registry.OverwrittenError, match=r"output 0 of operator 'exp'.*test_backward\.py:\d+"):
+        with pytest.raises(
+            registry.OverwrittenError, match=r"output 0 of operator 'exp'.*test_backward\.py:\d+"
+        ):
             y.backward()
 
 

@@ -281,7 +281,7 @@ def test_list_on_the_left_is_refused_by_name(v):
     with pytest.raises(
         UnsupportedTypeError, match=r"input 0: <class 'list'> is not supported; pass a numpy.ndarray"
     ):
-        [1.0, 2.0, 3.0] + v  # noqa: RUF005
+        [1.0, 2.0, 3.0] + v
 
 
 def test_none_is_no_operand(v):

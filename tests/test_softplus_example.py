@@ -1,5 +1,6 @@
 """The example plugin, installed as its README says, seen from outside."""
 
+import doctest
 import inspect
 import pickle
 from importlib.metadata import version
@@ -12,6 +13,8 @@ import registry
 from registry import Variable, ops
 from registry.ops import softplus
 from registry.plugins import softplus as plugin
+
+README = Path(__file__).parents[1] / "plugins_example" / "softplus" / "README.md"
 
 X = np.array([-30.0, -2.0, -0.5, 0.0, 0.5, 2.0, 30.0])
 VALUE = np.maximum(X, 0) + np.log1p(np.exp(-np.abs(X)))
@@ -61,3 +64,9 @@ def test_the_plugin_is_listed_with_its_distribution_version_and_file():
     assert found.version == version("opregistry-softplus")
     assert [operator.name for operator in found.operators] == ["softplus"]
     assert Path(found.file).name == "opregistry_softplus.py"
+
+
+def test_the_readme_prints_what_happens():
+    failed, attempted = doctest.testfile(str(README), module_relative=False)
+    assert failed == 0
+    assert attempted > 10
