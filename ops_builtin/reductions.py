@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from registry import Function
 
-Axis: TypeAlias = int | tuple[int, ...] | None
-
 
 class _Reduction(Function):
     """What reductions share: their parameters, and how a result lines up with its input."""
 
-    def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
+    def __init__(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> None:
         self.axis = axis
         self.keepdims = keepdims
 

@@ -103,11 +103,12 @@ class Function:
         if functions and isinstance(functions[0], np.ufunc) and cls.forward is Function.forward:
             cls.forward = functions[0]  # type: ignore[method-assign]
 
-    def forward(self, *xs: Any) -> Any:
+    # `**_` lets type checkers accept whatever parameters a subclass names.
+    def forward(self, *xs: Any, **_: Any) -> Any:
         """Compute the result, one array or a tuple of them, from arrays."""
         raise NotImplementedError(f"{type(self).__name__} gives no forward(self, x, ...)")
 
-    def backward(self, *gys: Any) -> Any:
+    def backward(self, *gys: Any, **_: Any) -> Any:
         """Give the gradient of each input from that of each output; None for none."""
         raise NotImplementedError(f"{type(self).__name__} gives no backward(self, gy, ...)")
 
@@ -350,7 +351,10 @@ class Function:
 
 def _likes(arrays: Sequence[Any]) -> tuple[Any, ...]:
     """Give shape and dtype of each array, without keeping it; a 0-d one costs less as it is."""
-    return tuple([x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays])
+    for x in arrays:
+        if x is None or x.ndim:
+            return tuple([x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays])
+    return tuple(arrays)
 
 
 def _variable_at(edge: Edge | None, data: Any) -> Variable:

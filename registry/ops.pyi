@@ -63,16 +63,16 @@ def log1p(x: _Input) -> Variable:
 def matmul(x0: _Input, x1: _Input) -> Variable:
     """Matrix product over the last two axes, broadcast over the others; vectors as NumPy has them."""
 
-def max(x: _Input, axis: Any = None, keepdims: bool = False) -> Variable:
+def max(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
     """Largest element along axes; equal ones share the gradient evenly."""
 
 def maximum(x0: _Input, x1: _Input) -> Variable:
     """The larger of two, element by element; equal ones share the gradient by halves."""
 
-def mean(x: _Input, axis: Any = None, keepdims: bool = False) -> Variable:
+def mean(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
     """Arithmetic mean of the elements along axes."""
 
-def min(x: _Input, axis: Any = None, keepdims: bool = False) -> Variable:
+def min(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
     """Smallest element along axes; equal ones share the gradient evenly."""
 
 def minimum(x0: _Input, x1: _Input) -> Variable:
@@ -114,7 +114,7 @@ def stack(*xs: _Input, axis: int = 0) -> Variable:
 def subtract(x0: _Input, x1: _Input) -> Variable:
     """Difference: x0 - x1."""
 
-def sum(x: _Input, axis: Any = None, keepdims: bool = False) -> Variable:
+def sum(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
     """Sum of the elements along axes."""
 
 def swapaxes(x: _Input, axis1: int, axis2: int) -> Variable:

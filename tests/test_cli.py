@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
 
 import numpy as np
@@ -247,6 +248,29 @@ def test_other_commands_warn_of_a_failed_plugin_in_one_line(site, fresh):
     )
 
 
+def test_other_warnings_are_shown_as_python_shows_them(monkeypatch):
+    def list_operators(word, as_json):
+        warnings.warn("mind the step", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("registry.cli.operators.list_operators", list_operators)
+    with pytest.warns(UserWarning, match="mind the step"):
+        run("ops")
+
+
+def test_a_strict_environment_turns_a_failed_plugin_into_an_error(site, fresh):
+    site.install("broken", "1 / 0")
+    fresh(only=frozenset({"broken"}), strict=True)
+    assert run("ops", code=1).stderr.startswith("error: plugin broken (broken 1.0) is left out: load failed")
+
+
+def test_ctrl_c_ends_without_a_traceback(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registry.cli.operators.show_operator", interrupted)
+    run("show", "exp", code=130)
+
+
 def test_ops_lists_every_operator_with_signature_doc_and_plugin():
     lines = run("ops").stdout.splitlines()
     assert lines[0].split() == ["name", "signature", "what", "it", "computes", "plugin"]
@@ -396,6 +420,8 @@ def test_on_a_terminal_source_is_highlighted(terminal):
 
 def test_elsewhere_nothing_is_coloured(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     for arguments in (("plugins",), ("ops",), ("show", "exp"), ("grad", "exp(x)", "x=1", "--check")):
         assert "\x1b" not in run(*arguments).stdout
 

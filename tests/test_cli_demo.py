@@ -95,7 +95,7 @@ def test_without_scikit_learn_the_demo_says_which_extra_to_install(softplus, mon
 
 def test_on_a_terminal_a_bar_shows_loss_and_accuracy(softplus, shorter, terminal):  # noqa: F811
     shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", run("demo").stdout)
-    assert re.search(r"training ━+ epoch 2/2  loss \d\.\d{4}  test accuracy \d\d\.\d%", shown)
+    assert re.search(r"training ━+ epoch 2/2  loss \d\.\d{4}  accuracy \d\d\.\d%", shown)
 
 
 def test_the_cross_entropy_is_that_of_the_formula(softplus):

@@ -72,6 +72,19 @@ class Wrong(Function):
         return 3 * x * gy
 
 
+class Once(Function):
+    """The square, whose derivative has no derivative."""
+
+    once_differentiable = True
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return 2 * x * gy
+
+
 class Halves(Function):
     """Two results."""
 
@@ -254,6 +267,14 @@ def test_what_carries_no_gradient_has_the_gradient_zero(only_builtins, publish, 
     publish(only_builtins, "mine", Step)
     assert saved("step(x)", "x=1.5")["grad_x"] == 0
     assert saved("step(x) * y", "x=1.5", "y=2")["grad_x"] == 0
+
+
+def test_an_operator_without_a_second_derivative_has_the_first(only_builtins, publish, saved):
+    publish(only_builtins, "mine", Once)
+    assert saved("once(x)", "x=3")["grad_x"] == 6
+    message = refused("once(x)", "x=3", "--order", "2", code=1)
+    assert message.startswith("error: the gradient for 'x' failed: HigherOrderError: ")
+    assert "once_differentiable" in message
 
 
 @pytest.mark.parametrize("name", ["--order=0", "--order=11", "--order=two"])
@@ -586,6 +607,8 @@ def test_an_operators_error_is_told_with_its_inputs_and_its_place(x_file):
         ("2[0] + x", "TypeError: 'float' object is not subscriptable"),
         ('astype(x, dtype="nonsense")', "TypeError: data type 'nonsense' not understood"),
         ("1 @ 2 + x", "ValueError: matmul"),
+        ("x * 1" + "0" * 400, "a number is too large"),
+        ('astype(x, dtype="complex128")', "the result holds complex128, not real numbers"),
     ],
 )
 def test_failing_computations_exit_with_1(expression, message, x_file):

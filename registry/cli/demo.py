@@ -135,7 +135,7 @@ def run_demo(seed: int) -> None:
     w = new_weights(rng)
     say(f"{len(training.labels)} digits to learn from, {len(test.labels)} to be tested on, seed {seed}")
     agreed = _check_a_gradient(w, training)
-    _train_visibly(w, training, test, rng)
+    _train_visibly(w, training, rng)
     say("\nthe operators that it used:")
     show_provenance(operators_behind(cross_entropy(network(test.images, w), test.labels)))
     accuracy, seconds = test.accuracy(w), time.perf_counter() - start
@@ -157,7 +157,7 @@ def _find_softplus() -> None:
         ) from None
 
 
-def _train_visibly(w: dict[str, Variable], training: Digits, test: Digits, rng: np.random.Generator) -> None:
+def _train_visibly(w: dict[str, Variable], training: Digits, rng: np.random.Generator) -> None:
     """Train behind a progress bar, or with some lines where nobody watches."""
     columns: tuple[Any, ...] = (
         TextColumn("training"),
@@ -168,7 +168,7 @@ def _train_visibly(w: dict[str, Variable], training: Digits, test: Digits, rng: 
     with Progress(*columns, console=console(), disable=not on_terminal()) as progress:
         task = progress.add_task("", total=EPOCHS)
         for epoch, loss in enumerate(train(w, training, rng), start=1):
-            state = f"loss {loss:.4f}  test accuracy {test.accuracy(w):.1%}"
+            state = f"loss {loss:.4f}  accuracy {training.accuracy(w):.1%}"
             progress.update(task, advance=1, description=state)
             if not on_terminal() and epoch % 5 == 0:
                 say(f"epoch {epoch}/{EPOCHS}  {state}")
