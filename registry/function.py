@@ -128,45 +128,47 @@ class Function:
         if self._edges is not None:
             self = self._unrecorded_copy()
         self._edges = ()
-        xs: list[Any] = []
+        arrays: list[Any] = []
         edges: list[Edge | None] = []
         generation, ready = -1, True
         for x in inputs:
             if isinstance(x, Variable):
-                xs.append(x._value)
+                arrays.append(x._value)
                 edge = x._edge
                 edges.append(ref(x) if edge is None else edge)
                 if x.generation > generation:
                     generation = x.generation
             else:
-                ready = ready and type(x) is np.ndarray and x.dtype.kind in "biufc"
-                xs.append(x)
+                if type(x) is not np.ndarray or x.dtype.kind not in "biufc":
+                    ready = False
+                arrays.append(x)
                 edges.append(None)
         if not ready:
-            self._make_constants_arrays(inputs, xs)
+            self._make_constants_arrays(inputs, arrays)
+        xs = tuple(arrays)
         observers = state.default.observers
         if observers is not None:
-            observers.before_forward(function=self, xs=tuple(xs))
+            observers.before_forward(function=self, xs=xs)
         try:
             ys = self.forward(*xs)
         except Exception as error:
             self._explain(error, inputs)
             raise
         several = False
-        if type(ys) is not np.ndarray:
+        if type(ys) is not np.ndarray or ys.dtype.kind not in "biufc":
             if isinstance(ys, np.generic):
                 ys = np.asarray(ys)
             else:
                 several = isinstance(ys, tuple)
                 ys = tuple(map(self._result, ys)) if several else self._result(ys)
         if observers is not None:
-            observers.after_forward(function=self, xs=tuple(xs), ys=ys if several else (ys,))
+            observers.after_forward(function=self, xs=xs, ys=ys if several else (ys,))
         if generation < 0 or not recording.get() or not self.differentiable:
             return self._leaves(ys, several, generation < 0)
         self._edges = tuple(edges)
         self.generation = generation
         if self._saves_xs:
-            self.xs = self._inputs_like = tuple(xs)
+            self.xs = self._inputs_like = xs
         else:
             self._inputs_like = _likes(xs)
         if several:
@@ -349,12 +351,12 @@ class Function:
         return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else np.float64)
 
 
-def _likes(arrays: Sequence[Any]) -> tuple[Any, ...]:
+def _likes(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """Give shape and dtype of each array, without keeping it; a 0-d one costs less as it is."""
     for x in arrays:
         if x is None or x.ndim:
             return tuple([x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays])
-    return tuple(arrays)
+    return arrays
 
 
 def _variable_at(edge: Edge | None, data: Any) -> Variable:

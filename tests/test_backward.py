@@ -123,6 +123,12 @@ def test_a_complex_gradient_of_a_real_input_is_its_real_part():
     assert x.grad == pytest.approx(np.cos(1.0))
 
 
+@pytest.mark.parametrize("dtype", ["O", "S5"])
+def test_a_result_that_is_no_array_of_numbers_is_an_error(dtype):
+    with pytest.raises(registry.UnsupportedTypeError, match="operator 'astype'.*forward returned"):
+        registry.ops.astype(Variable(np.ones(2)), dtype)
+
+
 def test_sixty_levels_of_doubling_run_sixty_steps():
     x = y = Variable(np.array(1.0))
     for _ in range(60):
