@@ -80,6 +80,11 @@ class Plugin:
         }
 
     @property
+    def fate(self) -> str:
+        """How it fared, as the end of a sentence."""
+        return f"{'has' if self.status == 'failed' else 'is'} {self.status}"
+
+    @property
     def file(self) -> str | None:
         """Where the plugin's code stands."""
         module = inspect.getmodule(self.target) if self.target is not None else None

@@ -37,7 +37,7 @@ def __getattr__(name: str) -> PluginNamespace:
     plugin = default_registry().plugin(name)
     if plugin.status != "loaded":
         raise PluginError(
-            f"plugin {plugin} is {plugin.status}: "
+            f"plugin {plugin} {plugin.fate}: "
             f"{plugin.error or 'by OPREGISTRY_BLOCK or registry.block; take it out there to use it'}"
         ) from plugin.error
     return PluginNamespace(plugin)

@@ -250,11 +250,7 @@ class Registry:
         return issubclass(kind, self.catalog.array_types)
 
     def _lost(self) -> str:
-        lost = [
-            f"plugin {p} {'has' if p.error else 'is'} {p.status}"
-            for p in self.plugins
-            if p.status != "loaded"
-        ]
+        lost = [f"plugin {p} {p.fate}" for p in self.plugins if p.status != "loaded"]
         return "".join(f"; {line}" for line in lost)
 
 

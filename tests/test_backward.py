@@ -125,7 +125,7 @@ def test_a_complex_gradient_of_a_real_input_is_its_real_part():
 
 @pytest.mark.parametrize("dtype", ["O", "S5"])
 def test_a_result_that_is_no_array_of_numbers_is_an_error(dtype):
-    with pytest.raises(registry.UnsupportedTypeError, match="operator 'astype'.*forward returned"):
+    with pytest.raises(registry.UnsupportedTypeError, match=r"operator 'astype'.*forward returned"):
         registry.ops.astype(Variable(np.ones(2)), dtype)
 
 

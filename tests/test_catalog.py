@@ -275,7 +275,7 @@ def test_no_operator_gives_near_misses_lost_plugins_and_ways_on():
     with pytest.raises(NoOperatorError) as raised:
         registry.calls[np.exp]
     assert str(raised.value) == (
-        "no operator implements numpy.exp; did you mean 'expm1'?; plugin bad (bad-dist 1.0) is failed; "
+        "no operator implements numpy.exp; did you mean 'expm1'?; plugin bad (bad-dist 1.0) has failed; "
         "plugin gone is blocked; install or load a plugin that does, or write one (a Function with "
         "'implements = numpy.exp'); '.data' gives the plain array, without a gradient"
     )
@@ -288,7 +288,7 @@ def test_an_unknown_name_gives_near_misses_and_lost_plugins():
     with pytest.raises(UnknownOperatorError) as raised:
         registry.operator("logsumexp")
     assert str(raised.value) == (
-        "no operator is named 'logsumexp'; did you mean 'log_sum_exp'?; plugin bad (bad 1.0) is failed; "
+        "no operator is named 'logsumexp'; did you mean 'log_sum_exp'?; plugin bad (bad 1.0) has failed; "
         "plugin gone is blocked"
     )
 

@@ -167,9 +167,9 @@ def test_a_broken_plugin_is_left_out_whole_and_the_others_work(site, fresh, sour
     assert traceback.extract_tb(plugin.error.__traceback__)
     assert (plugin.operators, plugin.constants, plugin.array_types) == ((), (), ())
     assert registry.observers is None
-    with pytest.raises(UnknownOperatorError, match=rf"named 'good'.*{origin} is failed"):
+    with pytest.raises(UnknownOperatorError, match=rf"named 'good'.*{origin} has failed"):
         ops.good
-    with pytest.raises(PluginError, match=rf"^{origin} is failed: ") as raised:
+    with pytest.raises(PluginError, match=rf"^{origin} has failed: ") as raised:
         plugins.broken
     assert raised.value.__cause__ is plugin.error
 
@@ -279,7 +279,7 @@ def test_an_entry_point_key_of_the_projects_own_is_left_out_loudly(site, fresh, 
     with one_warning(f"the entry-point key '{key}' belongs to .* already"):
         opregistry.load_plugins()
     assert ops.exp(variable(0.0)).data == 1
-    with pytest.raises(UnknownOperatorError, match=r"plugin .*@pretender .* is failed"):
+    with pytest.raises(UnknownOperatorError, match=r"plugin .*@pretender .* has failed"):
         ops.pretend
 
 
