@@ -11,6 +11,7 @@ import numpy as np
 
 from registry import state
 from registry.backward import Edge, Like, Output, holder
+from registry.calling import checked_result, explain, make_constants_arrays
 from registry.errors import (
     GradientError,
     HigherOrderError,
@@ -22,7 +23,6 @@ from registry.state import default_registry
 from registry.stored import set_by_init, stored_floats
 from registry.variable import Variable, as_array, as_variable, new_variable
 
-_WEAK = (bool, int, float, complex)
 _new = object.__new__  # bound once: a look-up less an operation
 _is_recording = recording.get
 _ENGINE = ("xs", "ys", "_inputs_like", "_outputs_like", "_output", "_edges", "_kept", "generation")
@@ -146,7 +146,7 @@ class Function:
                 arrays.append(x)
                 edges.append(None)
         if not ready:
-            self._make_constants_arrays(inputs, arrays)
+            make_constants_arrays(self, inputs, arrays)
         xs = tuple(arrays)
         observers = state.default.observers
         if observers is not None:
@@ -154,7 +154,7 @@ class Function:
         try:
             ys = self.forward(*xs)
         except Exception as error:
-            self._explain(error, inputs)
+            explain(self, error, inputs)
             raise
         several = False
         if type(ys) is not np.ndarray or ys.dtype.kind not in "biufc":
@@ -162,7 +162,7 @@ class Function:
                 ys = np.asarray(ys)
             else:
                 several = isinstance(ys, tuple)
-                ys = tuple(map(self._result, ys)) if several else self._result(ys)
+                ys = tuple([checked_result(self, y) for y in ys]) if several else checked_result(self, ys)
         if observers is not None:
             observers.after_forward(function=self, xs=xs, ys=ys if several else (ys,))
         if generation < 0 or not _is_recording() or not self.differentiable:
@@ -247,40 +247,6 @@ class Function:
                 f"self.ys, or, if it does not depend on the inputs, declare constants = ({name!r},)"
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def _make_constants_arrays(self, inputs: Sequence[Any], xs: list[Any]) -> None:
-        """Make arrays of what is no Variable; a Python number takes the others' dtype."""
-        weak = []
-        for i, x in enumerate(inputs):
-            if type(x) in _WEAK:
-                weak.append(i)
-            elif x is not None and not isinstance(x, Variable):
-                try:
-                    xs[i] = as_array(x)
-                except UnsupportedTypeError as error:
-                    raise UnsupportedTypeError(f"{self}, input {i}: {error}") from None
-        if weak:
-            dtype = np.result_type(*[getattr(x, "dtype", x) for x in xs if x is not None])
-            for i in weak:
-                xs[i] = np.asarray(xs[i], dtype)
-
-    def _explain(self, error: Exception, inputs: Sequence[Any]) -> None:
-        """Note on an error of `forward` which operator it came from, and what it was given."""
-        given = ", ".join(
-            "an empty Variable (data is None)"
-            if isinstance(x, Variable) and x._value is None
-            else f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".rstrip()
-            for x in inputs
-        )
-        error.add_note(f"in forward of {self}, given {given}")
-
-    def _result(self, y: Any) -> Any:
-        try:
-            return as_array(y)
-        except UnsupportedTypeError as error:
-            raise UnsupportedTypeError(
-                f"{self}: forward returned {type(y)}; return an array, or a tuple of arrays ({error})"
-            ) from None
 
     def _outputs_of(self, ys: tuple[Any, ...]) -> tuple[Variable, ...]:
         """Record several outputs."""

@@ -1,0 +1,54 @@
+"""What goes into `forward` and comes out of it: made arrays, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry.errors import UnsupportedTypeError
+from registry.variable import Variable, as_array
+
+if TYPE_CHECKING:
+    from registry.function import Function
+
+_WEAK = (bool, int, float, complex)
+
+
+def make_constants_arrays(function: Function, inputs: Sequence[Any], xs: list[Any]) -> None:
+    """Make arrays of what is no Variable; a Python number takes the others' dtype."""
+    weak = []
+    for i, x in enumerate(inputs):
+        if type(x) in _WEAK:
+            weak.append(i)
+        elif x is not None and not isinstance(x, Variable):
+            try:
+                xs[i] = as_array(x)
+            except UnsupportedTypeError as error:
+                raise UnsupportedTypeError(f"{function}, input {i}: {error}") from None
+    if weak:
+        dtype = np.result_type(*[getattr(x, "dtype", x) for x in xs if x is not None])
+        for i in weak:
+            xs[i] = np.asarray(xs[i], dtype)
+
+
+def explain(function: Function, error: Exception, inputs: Sequence[Any]) -> None:
+    """Note on an error of `forward` which operator it came from, and what it was given."""
+    given = ", ".join(
+        "an empty Variable (data is None)"
+        if isinstance(x, Variable) and x._value is None
+        else f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".rstrip()
+        for x in inputs
+    )
+    error.add_note(f"in forward of {function}, given {given}")
+
+
+def checked_result(function: Function, y: Any) -> Any:
+    """Make an array of one result of `forward`, or refuse it by name."""
+    try:
+        return as_array(y)
+    except UnsupportedTypeError as error:
+        raise UnsupportedTypeError(
+            f"{function}: forward returned {type(y)}; return an array, or a tuple of arrays ({error})"
+        ) from None
