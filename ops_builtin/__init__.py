@@ -10,6 +10,7 @@ from typing import Any
 
 from ops_builtin import (
     arithmetic,
+    complex_numbers,
     constants,
     explog,
     extrema,
@@ -22,7 +23,18 @@ from ops_builtin import (
 )
 from registry import Function, hookimpl
 
-FAMILIES = (arithmetic, explog, trigonometry, extrema, reductions, shapes, joining, indexing, linalg)
+FAMILIES = (
+    arithmetic,
+    explog,
+    trigonometry,
+    extrema,
+    complex_numbers,
+    reductions,
+    shapes,
+    joining,
+    indexing,
+    linalg,
+)
 
 
 @hookimpl

@@ -138,7 +138,7 @@ class Sqrt(Function):
 
 
 class Absolute(Function):
-    """Absolute value; its derivative is the sign of x, and 0 at 0."""
+    """Absolute value; its derivative is the sign of x (conj(x) / abs(x) for complex x), and 0 at 0."""
 
     name = "abs"
     implements = np.absolute
@@ -147,4 +147,7 @@ class Absolute(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
-        return gy * np.sign(x)
+        if x.dtype.kind != "c":
+            return gy * np.sign(x)
+        y = np.absolute(x)
+        return gy * np.conjugate(x) / np.where(y, y, 1)

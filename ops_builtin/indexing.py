@@ -17,6 +17,12 @@ class GetItem(Function):
     name = "getitem"
     implements = operator.getitem
     saves = ()
+    samples = (
+        {"x": (3, 4), "index": (slice(None), -1)},
+        {"x": (3, 4), "index": [0, 0, 2]},
+        {"x": (2, 3), "index": (None, np.array([True, False]), Ellipsis)},
+        {"x": (3,), "index": slice(0, 0)},
+    )
 
     def __init__(self, index: Any) -> None:
         self.index = plain(index)
@@ -33,6 +39,7 @@ class AddAt(Function):
     """Zeros of a shape, with x added at an index; an element named twice gets both."""
 
     saves = ()
+    samples = {"x": (3,), "index": [0, 0, 2], "shape": (4,)}, {"x": (2, 0), "index": 1, "shape": (3, 2, 0)}
 
     def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
         self.index = plain(index)

@@ -15,6 +15,7 @@ class Reshape(Function):
     implements = np.reshape
     method = "reshape"
     saves = ()
+    samples = {"x": (2, 6), "shape": (4, -1)}, {"x": (), "shape": (1,)}, {"x": (2, 0), "shape": 0}
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
         self.shape = shape
@@ -38,6 +39,7 @@ class Transpose(Function):
     implements = np.transpose
     method = "transpose"
     saves = ()
+    samples = {"x": (2, 3)}, {"x": (1, 2, 3), "axes": (2, 0, -2)}, {"x": ()}, {"x": (0, 2)}
 
     def __init__(self, axes: int | tuple[int, ...] | None = None) -> None:
         self.axes = (axes,) if isinstance(axes, int) else axes
@@ -63,6 +65,7 @@ class Swapaxes(Function):
     implements = np.swapaxes
     method = "swapaxes"
     saves = ()
+    samples = {"x": (1, 2, 3), "axis1": 0, "axis2": 1}, {"x": (2, 3), "axis1": 0, "axis2": -1}
 
     def __init__(self, axis1: int, axis2: int) -> None:
         self.axes = axis1, axis2
@@ -113,6 +116,7 @@ class BroadcastTo(Function):
 
     implements = np.broadcast_to
     saves = ()
+    samples = {"x": (2, 1), "shape": (2, 2, 3)}, {"x": (), "shape": 2}, {"x": (1, 3), "shape": (0, 3)}
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
         self.shape = shape
@@ -133,6 +137,7 @@ class Astype(Function):
     implements = np.astype
     method = "astype"
     saves = ()
+    samples = {"x": (2, 3), "dtype": np.float64}, {"x": (), "dtype": np.complex128}
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype

@@ -9,6 +9,7 @@ from registry.catalog import Operator, Plugin
 from registry.composite import composite
 from registry.errors import (
     AmbiguousOperatorError,
+    ConformanceError,
     ConversionError,
     GradientError,
     HigherOrderError,
@@ -34,6 +35,7 @@ from registry.version import __version__
 
 __all__ = [
     "AmbiguousOperatorError",
+    "ConformanceError",
     "ConversionError",
     "Function",
     "GradientError",

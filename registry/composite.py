@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -14,10 +14,19 @@ class Composite(NamedTuple):
     name: str | None
     implements: Any
     method: str | None
+    samples: Any
+    domain: Any
+    expected_failures: Mapping[str, str]
 
 
 def composite(
-    *, name: str | None = None, implements: Any = (), method: str | None = None
+    *,
+    name: str | None = None,
+    implements: Any = (),
+    method: str | None = None,
+    samples: Any = None,
+    domain: Any = None,
+    expected_failures: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Mark a function of Variables as an operator, to be returned by `register_operators`.
 
@@ -31,6 +40,8 @@ def composite(
         The NumPy functions that reach it when called on Variables, with NumPy's arguments.
     method : str, optional
         The method of Variable that calls it.
+    samples, domain, expected_failures
+        What checks need to know, as on `Function`.
 
     Examples
     --------
@@ -44,7 +55,8 @@ def composite(
     """
 
     def mark(function: F) -> F:
-        function.composite = Composite(name, implements, method)  # type: ignore[attr-defined]
+        info = Composite(name, implements, method, samples, domain, expected_failures or {})
+        function.composite = info  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -67,5 +67,9 @@ class PluginError(RegistryError, RuntimeError):
     """A plugin could not be loaded; `__cause__` holds what it raised."""
 
 
+class ConformanceError(RegistryError, AssertionError):
+    """An operator does not keep its contract; the message has every failed check."""
+
+
 class PluginWarning(UserWarning):
     """A plugin was left out, or one of its operators has no bare name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar
 from weakref import ReferenceType, ref
@@ -53,6 +53,12 @@ class Function:
         Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept.
     constants : tuple of str
         Floating arrays stored by `forward` that do not depend on the inputs.
+    domain : pair of float, or dict of parameter name to pair, optional
+        The open interval of real numbers in which the inputs lie; for checks.
+    samples : iterable of dict, or class method from a random Generator to one, optional
+        Calls to check, each by parameter names; see `registry.testing.Sample`.
+    expected_failures : dict of str to str
+        Checks that are known to fail, with the reason.
     xs, ys : tuple of numpy.ndarray
         Inside `backward`: what `forward` got and gave (Variables, while the pass
         itself is recorded).
@@ -85,6 +91,9 @@ class Function:
     elementwise: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ("xs", "ys")
     constants: ClassVar[tuple[str, ...]] = ()
+    domain: ClassVar[Any] = None
+    samples: ClassVar[Any] = None
+    expected_failures: ClassVar[Mapping[str, str]] = {}
 
     xs: tuple[Any, ...]
     ys: tuple[Any, ...]

@@ -13,7 +13,7 @@ _Number: TypeAlias = builtins.bool | builtins.int | builtins.float | builtins.co
 _Input: TypeAlias = Variable | NDArray[Any] | np.generic | _Number
 
 def abs(x: _Input) -> Variable:
-    """Absolute value; its derivative is the sign of x, and 0 at 0."""
+    """Absolute value; its derivative is the sign of x (conj(x) / abs(x) for complex x), and 0 at 0."""
 
 def add(x0: _Input, x1: _Input) -> Variable:
     """Sum: x0 + x1."""
@@ -32,6 +32,9 @@ def clip(x: _Input, a_min: _Input | None = None, a_max: _Input | None = None) ->
 
 def concatenate(*xs: _Input, axis: int | None = 0) -> Variable:
     """Arrays one after the other along an axis; flattened first, where it is None."""
+
+def conj(x: _Input) -> Variable:
+    """Complex conjugate."""
 
 def copy(x: _Input) -> Variable:
     """The same elements in an array of their own."""
@@ -89,6 +92,9 @@ def positive(x: _Input) -> Variable:
 
 def power(x0: _Input, x1: _Input) -> Variable:
     """Power: x0 ** x1, differentiable in both."""
+
+def real(x: _Input) -> Variable:
+    """Real part."""
 
 def remainder(x0: _Input, x1: _Input) -> Variable:
     """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""

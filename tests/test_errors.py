@@ -21,6 +21,7 @@ BUILTINS = {
     "HigherOrderError": RuntimeError,
     "OverwrittenError": RuntimeError,
     "PluginError": RuntimeError,
+    "ConformanceError": AssertionError,
 }
 CLASSES = {
     name: value

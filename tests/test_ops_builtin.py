@@ -109,6 +109,8 @@ def check(function, *arrays):
 
 UNARY = {
     "negative": (operator.neg, wide),
+    "real": (np.real, wide),
+    "conj": (np.conj, wide),
     "positive": (operator.pos, wide),
     "square": (np.square, wide),
     "sqrt": (np.sqrt, uniform),

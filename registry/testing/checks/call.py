@@ -1,0 +1,275 @@
+"""Calls beside other calls: the same input twice, constants, dropped outputs, threads, memory."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from registry.errors import HigherOrderError
+from registry.numpy_protocol import Array, plain
+from registry.testing.samples import Sample, described
+from registry.testing.subject import (
+    Failed,
+    NotApplicable,
+    Subject,
+    gradients_of,
+    pull_back,
+    same,
+    variables,
+)
+from registry.variable import Variable
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "repeated_input": ("chain_rule",),
+    "constant_inputs": ("chain_rule",),
+    "unused_outputs": ("chain_rule",),
+    "independent_calls": ("chain_rule",),
+    "threads": ("independent_calls",),
+    "references": ("chain_rule",),
+}
+
+_CLOSE = 1e-9
+_ROUNDS = 30
+
+
+def repeated_input(subject: Subject) -> Iterator[None]:
+    """Check that one Variable given twice gets the sum of both gradients."""
+    for sample in subject.float_samples:
+        by_shape: dict[Any, list[int]] = {}
+        for i in sample.floating:
+            by_shape.setdefault((sample.inputs[i].shape, sample.inputs[i].dtype), []).append(i)
+        for first, second, *_ in (places for places in by_shape.values() if len(places) > 1):
+            inputs = list(sample.inputs)
+            inputs[second] = inputs[first]
+            apart = sample.of(inputs)
+            try:
+                ys = subject.values(apart)
+            except Exception:  # equal inputs are not in its domain
+                continue
+            weights = subject.weights(ys, subject.rng())
+            separate = dict(zip(apart.floating, subject.gradients(apart, weights), strict=True))
+            xs = variables(inputs)
+            xs[second] = xs[first]
+            pull_back(subject.call(apart, xs), weights)
+            (found,) = gradients_of([xs[first]])
+            expected = np.asarray(separate[first] + separate[second])
+            if np.all(np.isfinite(expected)) and not same(found, expected, _CLOSE):
+                raise Failed(
+                    f"the same Variable as {sample.names[first]} and {sample.names[second]} gets "
+                    f"{described(found)}, two equal ones {described(expected)} in sum\non {apart}"
+                )
+            yield
+
+
+def constant_inputs(subject: Subject) -> Iterator[None]:
+    """Check that arrays among the inputs get no gradient, and leave the others' as they are."""
+    for sample in subject.float_samples:
+        for y in subject.call(sample, [None if x is None else x.copy() for x in sample.inputs]):
+            if isinstance(y, Variable) and y.creator is not None:
+                raise Failed(f"of constants alone it records a result\non {sample}")
+        yield
+        weights = subject.weights(subject.values(sample), subject.rng())
+        everything = subject.gradients(sample, weights)
+        for i, expected in zip(sample.floating, everything, strict=True):
+            if len(sample.floating) == 1:
+                continue
+            xs = variables(sample.inputs, wanted=lambda j, i=i: j == i)  # type: ignore[misc]
+            pull_back(subject.call(sample, xs), weights)
+            (found,) = gradients_of([xs[i]])
+            if not same(found, expected, _CLOSE):
+                raise Failed(
+                    f"with {sample.names[i]} as the only Variable its gradient is {described(found)}, with "
+                    f"all inputs as Variables {described(expected)}\non {sample}"
+                )
+            yield
+
+
+def unused_outputs(subject: Subject) -> Iterator[None]:
+    """Check that, of several results, each can be used alone and the others dropped."""
+    for sample in subject.float_samples:
+        ys = subject.values(sample)
+        if len(ys) < 2:
+            raise NotApplicable("there is one result")
+        weights = subject.weights(ys, subject.rng())
+        for k, weight in enumerate(weights):
+            if weight is None:
+                continue
+            alone = [weight if j == k else None for j in range(len(ys))]
+            zeros = [w if w is None or j == k else np.zeros_like(w) for j, w in enumerate(weights)]
+            xs = variables(sample.inputs)
+            y = subject.call(sample, xs)[k]
+            pull_back([y], [weight])
+            found = gradients_of([xs[i] for i in sample.floating])
+            for expected in (subject.gradients(sample, zeros), subject.gradients(sample, alone)):
+                if not all(same(a, b, _CLOSE) for a, b in zip(found, expected, strict=True)):
+                    raise Failed(
+                        f"with result {k} alone in use the gradients are {_listed(found)}, with zero "
+                        f"gradients for the others {_listed(expected)}\non {sample}"
+                    )
+            yield
+
+
+def _listed(arrays: list[Array]) -> str:
+    return ", ".join(map(described, arrays))
+
+
+def independent_calls(subject: Subject) -> Iterator[None]:
+    """Check that calls do not spoil each other.
+
+    Two calls of the helper, and two of one instance, are differentiated in either
+    order, and one graph twice.
+    """
+    for sample in subject.float_samples:
+        other = sample.of([_next_to(x) for x in sample.inputs])
+        try:
+            ys = subject.values(other)
+        except Exception:  # the other numbers are not in its domain
+            other, ys = sample, subject.values(sample)
+        weights = subject.weights(ys, subject.rng())
+        expected = [subject.gradients(s, weights) for s in (sample, other)]
+        for calls in _ways_to_call_twice(subject, sample):
+            for order in ((0, 1), (1, 0)):
+                xs = [variables(s.inputs) for s in (sample, other)]
+                results = [call(x) for call, x in zip(calls, xs, strict=True)]
+                for k in order:
+                    pull_back(results[k], weights)
+                for k, what in enumerate(("first", "second")):
+                    found = gradients_of([xs[k][i] for i in sample.floating])
+                    _agrees(f"with two calls beside each other, the {what} one's", found, expected[k], sample)
+                yield
+        _agrees("at the second pass over one graph, the", *_at_second_pass(subject, sample, weights))
+        yield
+
+
+def _at_second_pass(
+    subject: Subject, sample: Sample, weights: list[Any]
+) -> tuple[list[Array], list[Array], Sample]:
+    xs = variables(sample.inputs)
+    leaves, ys = [xs[i] for i in sample.floating], subject.call(sample, xs)
+    passes = []
+    for _ in range(2):
+        pull_back(ys, weights)
+        passes.append(gradients_of(leaves))
+        for x in leaves:
+            x.cleargrad()
+    return passes[1], passes[0], sample
+
+
+def _ways_to_call_twice(subject: Subject, sample: Sample) -> Iterator[Any]:
+    helper = lambda xs: subject.call(sample, xs)  # noqa: E731
+    yield helper, helper
+    if subject.cls is not None:
+        instance = subject.cls(**deepcopy(dict(sample.constants)))
+
+        def call(xs: Any) -> Any:
+            ys = instance(*xs)
+            return ys if isinstance(ys, tuple) else (ys,)
+
+        yield call, call
+
+
+def _agrees(whose: str, found: list[Array], expected: list[Array], sample: Sample) -> None:
+    for i, a, b in zip(sample.floating, found, expected, strict=True):
+        if np.all(np.isfinite(b)) and not same(a, b, _CLOSE):
+            raise Failed(
+                f"{whose} gradient of {sample.names[i]} is {described(a)}, alone it is {described(b)}\n"
+                f"on {sample}\nkeep what a call needs on self, not on the class or in what __init__ made"
+            )
+
+
+def _next_to(x: Any) -> Any:
+    if x is None or x.dtype.kind not in "fc" or x.size < 2:
+        return x
+    return np.roll(x.ravel(), 1).reshape(x.shape)
+
+
+def threads(subject: Subject) -> Iterator[None]:
+    """Check that two threads that call and differentiate at once get what one gets."""
+    samples = subject.float_samples[:2] * (1 if len(subject.float_samples) > 1 else 2)
+    weights = [subject.weights(subject.values(s), subject.rng()) for s in samples]
+    expected = [subject.gradients(s, w) for s, w in zip(samples, weights, strict=True)]
+    failures: list[str] = []
+    start = threading.Barrier(2)
+
+    def work(k: int) -> None:
+        start.wait()
+        try:
+            for _ in range(_ROUNDS):
+                with np.errstate(all="ignore"):
+                    found = subject.gradients(samples[k], weights[k])
+                _agrees("in two threads, a", found, expected[k], samples[k])
+        except Exception as error:  # whatever happens in the other thread is the verdict
+            failures.append(str(error) or type(error).__name__)
+
+    with _switching_often():
+        workers = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    if failures:
+        raise Failed(failures[0])
+    yield
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def references(subject: Subject) -> Iterator[None]:
+    """Check that a call leaves nothing behind: inputs, results and the record are free at once.
+
+    Tried without the garbage collector, after a backward pass and after a recorded one.
+    """
+    sample = subject.float_samples[0]
+    weights = subject.weights(subject.values(sample), subject.rng())
+    with _without_collector():
+        for create_graph in (False, True):
+            try:
+                watched = _watched_call(subject, sample, weights, create_graph)
+            except HigherOrderError:  # the check of second derivatives says so
+                continue
+            if left := [what for what, reference in watched if reference() is not None]:
+                how = "backward(create_graph=True)" if create_graph else "backward"
+                raise Failed(
+                    f"after a call, {how} and the end of all names, {', '.join(left)} is still held\n"
+                    f"on {sample}\nsomething keeps it: a class attribute, a cache, self in a cycle"
+                )
+            yield
+
+
+def _watched_call(
+    subject: Subject, sample: Sample, weights: list[Any], create_graph: bool
+) -> list[tuple[str, weakref.ReferenceType[Any]]]:
+    xs = variables(sample.inputs)
+    ys = subject.call(sample, xs)
+    pull_back(ys, weights, create_graph=create_graph)
+    watched = [(sample.names[i], weakref.ref(plain(xs[i]))) for i in sample.floating]
+    watched += [(f"result {i}", weakref.ref(y.data)) for i, y in enumerate(ys)]
+    watched += [("the recorded function", weakref.ref(y.creator)) for y in ys if y.creator is not None]
+    return watched
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

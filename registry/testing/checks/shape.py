@@ -1,0 +1,127 @@
+"""Arrays of every form: no axes, no elements, broadcast, strided, counted from the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from registry.numpy_protocol import Array
+from registry.testing.checks.gradient import _compared, first_order
+from registry.testing.samples import Sample, described
+from registry.testing.subject import Failed, NotApplicable, Subject, gradients_of, pull_back, same, variables
+from registry.variable import Variable
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "zero_dimensional": ("first_derivative",),
+    "empty": ("first_derivative",),
+    "broadcasting": ("first_derivative",),
+    "memory_layout": ("first_derivative",),
+    "negative_axis": ("first_derivative",),
+}
+
+_CLOSE = 1e-9
+
+
+def zero_dimensional(subject: Subject) -> Iterator[None]:
+    """Check the gradients of 0-d arrays against central differences."""
+    yield from _on_kind(subject, "0-d")
+
+
+def broadcasting(subject: Subject) -> Iterator[None]:
+    """Check the gradients of inputs of different shapes, which broadcast, against central differences."""
+    yield from _on_kind(subject, "broadcast")
+
+
+def negative_axis(subject: Subject) -> Iterator[None]:
+    """Check the gradients where an axis is counted from the end."""
+    yield from _on_kind(subject, "negative axis")
+
+
+def _on_kind(subject: Subject, kind: str) -> Iterator[None]:
+    if not subject.differentiable:
+        raise NotApplicable("differentiable = False")
+    yield from _compared("first derivative", subject, subject.of_kind(kind), first_order)
+
+
+def empty(subject: Subject) -> Iterator[None]:
+    """Check that arrays without elements are taken, and have gradients of their shape."""
+    for sample in subject.of_kind("empty"):
+        ys = subject.values(sample)
+        if subject.differentiable:
+            subject.gradients(sample, subject.weights(ys, subject.rng()))
+        yield
+
+
+def memory_layout(subject: Subject) -> Iterator[None]:
+    """Check that transposed, strided and reversed arrays give what contiguous ones give.
+
+    The gradient that `backward` gets may be a read-only broadcast array, too.
+    """
+    for sample in subject.plain_samples:
+        expected = _results(subject, sample, sample)
+        for name, laid_out in LAYOUTS.items():
+            other = sample.of([x if x is None else laid_out(x) for x in sample.inputs])
+            found = _results(subject, other, sample)
+            for what, right in expected.items():
+                if not same(found[what], right, _CLOSE):
+                    raise Failed(
+                        f"with {name} inputs the {what} is {described(found[what])}, with contiguous ones "
+                        f"{described(right)}\non {sample}"
+                    )
+            yield
+        if subject.differentiable and sample.floating:
+            _pull_back_a_broadcast(subject, sample)
+
+
+def _results(subject: Subject, sample: Sample, like: Sample) -> dict[str, Array]:
+    """Give results and gradients by name, without copying the inputs into another layout."""
+    xs = [Variable(x) if i in sample.floating else x for i, x in enumerate(sample.inputs)]
+    ys = subject.call(sample, xs)
+    if subject.differentiable:
+        pull_back(ys, subject.weights(subject.values(like), subject.rng()))
+    gradients = gradients_of([xs[i] for i in sample.floating])
+    return {f"result {i}": y.data for i, y in enumerate(ys)} | {
+        f"gradient of {sample.names[i]}": gx for i, gx in zip(sample.floating, gradients, strict=True)
+    }
+
+
+def _pull_back_a_broadcast(subject: Subject, sample: Sample) -> None:
+    found = []
+    for contiguous in (False, True):
+        xs = variables(sample.inputs)
+        y, *others = subject.call(sample, xs)
+        if others or y.dtype.kind not in "fc" or y.creator is None:
+            return
+        ones = np.broadcast_to(y.dtype.type(1), y.shape)
+        y.grad = ones.copy() if contiguous else ones
+        y.backward()
+        found.append(gradients_of([xs[i] for i in sample.floating]))
+    for a, b in zip(*found, strict=True):
+        if not same(a, b, _CLOSE):
+            raise Failed(
+                f"for a broadcast gradient backward gives {described(a)}, for a contiguous one of the same "
+                f"numbers {described(b)}\non {sample}"
+            )
+
+
+def _transposed(x: Array) -> Array:
+    return np.asfortranarray(x) if x.ndim else x.copy()
+
+
+def _strided(x: Array) -> Array:
+    spread = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype) if x.ndim else np.zeros(2, x.dtype)
+    view = spread[..., ::2] if x.ndim else spread[:1].reshape(())
+    view[...] = x
+    return view
+
+
+def _reversed(x: Array) -> Array:
+    return np.flip(np.flip(x).copy()) if x.ndim else x.copy()
+
+
+LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
+    "transposed": _transposed,
+    "strided": _strided,
+    "reversed": _reversed,
+}

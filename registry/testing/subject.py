@@ -1,0 +1,281 @@
+"""An operator under test: the samples it takes, and ways to compute with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from functools import cached_property
+from inspect import Parameter
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import Operator
+from registry.errors import RegistryError
+from registry.function import Function
+from registry.helpers import constant_parameters, input_parameters, signature
+from registry.modes import no_grad
+from registry.numpy_protocol import Array, plain
+from registry.testing.samples import (
+    GUESSES,
+    Interval,
+    Sample,
+    authors_samples,
+    default_samples,
+    intervals,
+    reshaped_samples,
+)
+from registry.variable import Variable
+
+
+class Failed(Exception):  # noqa: N818, it is a verdict and reaches nobody
+    """A check's verdict: the operator breaks its contract; the text says how."""
+
+
+class NotApplicable(Exception):  # noqa: N818
+    """A check's verdict: there is nothing here to compare; the text says why."""
+
+
+class Subject:
+    """One operator, its samples, and its values and derivatives there.
+
+    Parameters
+    ----------
+    operator : Operator
+        An entry of the catalogue.
+    samples : iterable of dict, or callable, optional
+        In place of what the operator's class says.
+    seed : int
+        Of everything random.
+    full : bool
+        Compare whole Jacobians instead of one random direction.
+    """
+
+    def __init__(self, operator: Operator, samples: Any = None, seed: int = 0, full: bool = False) -> None:
+        target: Any = operator.target
+        self.operator = operator
+        self.cls: type[Function] | None = target if isinstance(target, type) else None
+        self.seed = seed
+        self.full = full
+        declared = self.cls or target.composite
+        self._given = declared.samples if samples is None else samples
+        self.domain = declared.domain
+        if self.cls is not None:
+            self.inputs = input_parameters(self.cls)
+            self.constants = constant_parameters(self.cls)
+        else:
+            parameters = list(signature(target).parameters.values())
+            self.inputs = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+            self.constants = [p for p in parameters if p.default is not p.empty]
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the results are to carry gradients."""
+        return self.cls is None or self.cls.differentiable
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether the operator says that it works element by element."""
+        return self.cls is not None and self.cls.elementwise
+
+    def rng(self) -> np.random.Generator:
+        """Give random numbers, the same ones at each call."""
+        return np.random.default_rng([self.seed, 1])
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """The calls to check: the author's, or those of the default ones that the operator takes."""
+        if self._given is not None:
+            domains = intervals(self.domain, self.inputs)
+            found = list(authors_samples(self._given, self.inputs, domains, self._drawing()))
+            shaped = reshaped_samples(found[0]) if self.elementwise and found else ()
+            return found + [s for s in shaped if self._takes(s, [])]
+        guesses: Iterable[Any] = GUESSES if self.domain is None else (self.domain,)
+        for guess in guesses:
+            self.refused.clear()
+            taken, everywhere = self._taken(intervals(guess, self.inputs))
+            if everywhere:
+                break
+        return taken
+
+    @cached_property
+    def refused(self) -> list[tuple[Sample, Exception]]:
+        """The default samples on which `forward` raised, and what."""
+        return []
+
+    def _drawing(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, 0])
+
+    def _taken(self, domains: dict[str, Interval]) -> tuple[list[Sample], bool]:
+        """Give the samples that the operator takes, and whether it is defined on all plain ones."""
+        taken, everywhere = [], True
+        for sample in default_samples(self.inputs, self.constants, domains, self._drawing()):
+            ends: list[bool] = []
+            if self._takes(sample, ends):
+                taken.append(sample)
+            elif ends and sample.kind == "plain":
+                everywhere = False
+        return taken, everywhere
+
+    def _takes(self, sample: Sample, undefined: list[bool]) -> bool:
+        try:
+            ys = self.values(sample)
+        except RegistryError:
+            return True  # not a refusal but a broken contract, which a check will name
+        except Exception as error:  # whatever forward says to arguments that it does not take
+            self.refused.append((sample, error))
+            return False
+        finite = all(np.all(np.isfinite(y)) for y in ys)
+        if not finite and any(np.any(np.isnan(y)) for y in ys):
+            undefined.append(True)
+        return finite
+
+    def of_kind(self, *kinds: str) -> list[Sample]:
+        """Give the samples of some kinds.
+
+        Raises
+        ------
+        Failed
+            If there is none, because an operator that says it is elementwise refused them.
+        NotApplicable
+            If there is none for another reason.
+        """
+        found = [sample for sample in self.samples if sample.kind in kinds]
+        if found:
+            return found
+        refusals = [(s, error) for s, error in self.refused if s.kind in kinds]
+        if refusals and self.elementwise:
+            sample, error = refusals[0]
+            raise Failed(f"forward raised {type(error).__name__}: {error}\non {sample}")
+        why = f"forward takes none: {refusals[0][1]}" if refusals else "there are no samples of this kind"
+        raise NotApplicable(why)
+
+    @property
+    def plain_samples(self) -> list[Sample]:
+        """The samples without anything special about them."""
+        return self.of_kind("plain")
+
+    @property
+    def float_samples(self) -> list[Sample]:
+        """The plain samples with inputs that have derivatives.
+
+        Raises
+        ------
+        NotApplicable
+            If the operator, or no sample, has one.
+        """
+        if not self.differentiable:
+            raise NotApplicable("differentiable = False")
+        if found := [sample for sample in self.plain_samples if sample.floating]:
+            return found
+        raise NotApplicable("no sample has a floating input")
+
+    def call(self, sample: Sample, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Call the helper with some inputs, and a copy of the sample's constants; give all results."""
+        ys = self.operator.helper(*inputs, **deepcopy(dict(sample.constants)))
+        return ys if isinstance(ys, tuple) else (ys,)
+
+    def values(self, sample: Sample) -> list[Array]:
+        """Compute the results as arrays."""
+        with no_grad():
+            return [np.asarray(plain(y)) for y in self.call(sample, variables(sample.inputs))]
+
+    def call_numpy(
+        self, function: Callable[..., Any], sample: Sample, inputs: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Call a NumPy function that the operator implements with a sample's arguments."""
+        several = any(p.kind is Parameter.VAR_POSITIONAL for p in self.inputs)
+        arrays = [inputs] if several and not isinstance(function, np.ufunc) else inputs
+        constants = deepcopy(dict(sample.constants))
+        places = [constants.pop(name) for name in _by_position(function, constants)]
+        ys = function(*arrays, *places, **constants)
+        return tuple(ys) if isinstance(ys, tuple | list) else (ys,)
+
+    def numpys_values(self, function: Callable[..., Any], sample: Sample) -> list[Array]:
+        """Give what a NumPy function gives for a sample's arrays; nothing where it takes other arguments."""
+        try:
+            return [np.asarray(y) for y in self.call_numpy(function, sample, sample.inputs)]
+        except Exception:  # whatever NumPy says to arguments that it does not take
+            return []
+
+    def weights(self, ys: Sequence[Any], rng: np.random.Generator) -> list[Array | None]:
+        """Draw a gradient for each floating result."""
+        return [random_like(y, rng) if y.dtype.kind in "fc" else None for y in ys]
+
+    def incoming(self, ys: Sequence[Any]) -> list[Array]:
+        """Draw what `backward` gets: a gradient for each result, zeros for one that is not floating."""
+        drawn = self.weights(ys, self.rng())
+        return [np.zeros(y.shape) if w is None else w for w, y in zip(drawn, ys, strict=True)]
+
+    def gradients(self, sample: Sample, weights: Sequence[Any]) -> list[Array]:
+        """Give the gradient of sum(weights * results) by each floating input; zeros where there is none."""
+        xs = variables(sample.inputs)
+        pull_back(self.call(sample, xs), weights)
+        return gradients_of([xs[i] for i in sample.floating])
+
+    def second_derivatives(
+        self, sample: Sample, weights: Sequence[Any], directions: Sequence[Array]
+    ) -> list[Array]:
+        """Give the gradient of sum(directions * gradients) by each floating input, then by each weight."""
+        xs = variables(sample.inputs)
+        leaves = [xs[i] for i in sample.floating]
+        pulling = [None if w is None else Variable(w) for w in weights]
+        pull_back(self.call(sample, xs), pulling, create_graph=True)
+        gxs = [x.grad for x in leaves]
+        everything = leaves + [w for w in pulling if w is not None]
+        for variable in everything:
+            variable.cleargrad()
+        pairs = [(gx, v) for gx, v in zip(gxs, directions, strict=True) if gx is not None]
+        pull_back([gx for gx, _ in pairs], [v for _, v in pairs])
+        return gradients_of(everything)
+
+
+def _by_position(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
+    """Give the parameters of a NumPy function, or of `operator`, that have no name for its caller."""
+    if not hasattr(function, "_implementation"):
+        return list(names)
+    try:
+        parameters = signature(function).parameters
+    except ValueError:  # NumPy gives some functions no signature
+        return []
+    return [
+        name for name in names if name in parameters and parameters[name].kind is Parameter.POSITIONAL_ONLY
+    ]
+
+
+def variables(inputs: Iterable[Any], *, wanted: Callable[[int], bool] = lambda i: True) -> list[Any]:
+    """Copy the inputs, and make Variables of the floating ones that are wanted."""
+    copies = [None if x is None else x.copy(order="K") for x in inputs]
+    return [
+        Variable(x) if x is not None and x.dtype.kind in "fc" and wanted(i) else x
+        for i, x in enumerate(copies)
+    ]
+
+
+def pull_back(ys: Sequence[Any], weights: Sequence[Any], *, create_graph: bool = False) -> None:
+    """Run backward from sum(weights * ys), all results in one pass."""
+    terms = [np.sum(y * w) for y, w in zip(ys, weights, strict=True) if w is not None]
+    total: Any = sum(terms[1:], terms[0]) if terms else None
+    if isinstance(total, Variable) and total.creator is not None:
+        total.backward(create_graph=create_graph)
+
+
+def gradients_of(leaves: Iterable[Variable]) -> list[Array]:
+    """Give each one's gradient as an array, zeros where nothing arrived."""
+    return [np.zeros_like(x.data) if x.grad is None else plain(x.grad) for x in leaves]
+
+
+def random_like(x: Any, rng: np.random.Generator) -> Array:
+    """Draw normal numbers of an array's shape and dtype, complex ones too."""
+    drawn = rng.normal(size=x.shape)
+    if x.dtype.kind == "c":
+        drawn = drawn + 1j * rng.normal(size=x.shape)
+    return np.asarray(drawn).astype(x.dtype)
+
+
+def same(found: Array, expected: Array, tolerance: float = 0.0) -> bool:
+    """Say whether two arrays agree in shape, and in their numbers to a share of the largest."""
+    if found.shape != expected.shape:
+        return False
+    size = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)
+    return bool(np.allclose(found, expected, rtol=0, atol=tolerance * size + 1e-300, equal_nan=True))
