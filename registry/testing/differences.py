@@ -23,17 +23,14 @@ class Slope(NamedTuple):
     """The derivative of a sum by one parameter.
 
     `uncertainty` bounds the error of `value`, from the step and from rounding; `size`
-    is the sum of the terms' derivatives without their signs.
+    is the sum of the terms' derivatives without their signs. `smooth` says whether the
+    steps agree, as far as rounding lets them; if not, `value` means nothing.
     """
 
     value: float
     uncertainty: float
     size: float
-
-    @property
-    def trusted(self) -> bool:
-        """Whether the function is smooth here, as far as the steps can tell."""
-        return bool(np.isfinite(self.value) and self.uncertainty <= _TRUSTED * self.size + 1e-9)
+    smooth: bool
 
     def agrees(self, other: float, dtype: np.dtype[np.generic]) -> bool:
         """Say whether another value of the derivative, computed in `dtype`, is the same."""
@@ -49,25 +46,25 @@ def relative_tolerance(dtype: np.dtype[np.generic]) -> float:
     return float(np.finfo(dtype).eps) ** 0.4  # type: ignore[type-var, no-any-return]
 
 
-def central_slope(terms: Callable[[float], Array]) -> Slope:
+def central_slope(terms: Callable[[float], Array], scale: float = 1.0) -> Slope:
     """Differentiate the sum of `terms` at 0, by central differences and Richardson's extrapolation.
 
     Parameters
     ----------
     terms : callable
         From the parameter to a real array.
+    scale : float
+        What `terms` moves when its parameter grows by 1; the slope is that by one unit.
     """
     after, before, near_after, near_before = (terms(t) for t in (STEP, -STEP, STEP / 2, -STEP / 2))
-    coarse = (after - before) / (2 * STEP)
-    fine = (near_after - near_before) / STEP
-    short = (terms(_SHORT) - terms(-_SHORT)) / (2 * _SHORT)
+    coarse = (after - before) / (2 * STEP * scale)
+    fine = (near_after - near_before) / (STEP * scale)
+    short = (terms(_SHORT) - terms(-_SHORT)) / (2 * _SHORT * scale)
     value, size = float(np.sum((4 * fine - coarse) / 3)), float(np.sum(np.abs(fine)))
-    rounding = 8 * _EPS * float(np.sum(np.abs(after) + np.abs(before)))
-    uncertainty = float(np.sum(np.abs(fine - coarse))) + rounding / STEP
-    apart = abs(float(np.sum(short)) - value)
-    if not apart <= _TRUSTED * size + rounding / _SHORT:
-        uncertainty += apart
-    return Slope(value, uncertainty, size)
+    spread, apart = float(np.sum(np.abs(fine - coarse))), abs(float(np.sum(short)) - value)
+    rounding = 8 * _EPS * float(np.sum(np.abs(after) + np.abs(before))) / scale
+    smooth = spread <= _TRUSTED * size + rounding / STEP and apart <= _TRUSTED * size + rounding / _SHORT
+    return Slope(value, spread + rounding / STEP, size, bool(np.isfinite(value) and smooth))
 
 
 def one_sided_slopes(values: Callable[[float], Array]) -> tuple[Array, Array] | None:

@@ -18,7 +18,6 @@ from registry.modes import no_grad
 from registry.numpy_protocol import Array, plain
 from registry.testing.samples import (
     GUESSES,
-    Interval,
     Sample,
     authors_samples,
     default_samples,
@@ -82,53 +81,48 @@ class Subject:
         """Give random numbers, the same ones at each call."""
         return np.random.default_rng([self.seed, 1])
 
-    @cached_property
+    @property
     def samples(self) -> list[Sample]:
         """The calls to check: the author's, or those of the default ones that the operator takes."""
-        if self._given is not None:
-            domains = intervals(self.domain, self.inputs)
-            found = list(authors_samples(self._given, self.inputs, domains, self._drawing()))
-            shaped = reshaped_samples(found[0]) if self.elementwise and found else ()
-            return found + [s for s in shaped if self._takes(s, [])]
-        guesses: Iterable[Any] = GUESSES if self.domain is None else (self.domain,)
-        for guess in guesses:
-            self.refused.clear()
-            taken, everywhere = self._taken(intervals(guess, self.inputs))
-            if everywhere:
-                break
-        return taken
+        return [sample for sample, error in self._tried if error is None]
 
-    @cached_property
+    @property
     def refused(self) -> list[tuple[Sample, Exception]]:
         """The default samples on which `forward` raised, and what."""
-        return []
+        return [(sample, error) for sample, error in self._tried if error is not None]
 
-    def _drawing(self) -> np.random.Generator:
-        return np.random.default_rng([self.seed, 0])
+    @cached_property
+    def _tried(self) -> list[tuple[Sample, Exception | None]]:
+        """Samples with finite results, and those that forward refused with its error."""
+        rng = np.random.default_rng([self.seed, 0])
+        if self._given is not None:
+            found = list(authors_samples(self._given, self.inputs, intervals(self.domain, self.inputs), rng))
+            shaped = reshaped_samples(found[0]) if self.elementwise and found else ()
+            return [(sample, None) for sample in found] + self._outcomes(shaped)[0]
+        for guess in GUESSES if self.domain is None else (self.domain,):
+            domains = intervals(guess, self.inputs)
+            tried, everywhere = self._outcomes(default_samples(self.inputs, self.constants, domains, rng))
+            if everywhere:
+                break
+        return tried
 
-    def _taken(self, domains: dict[str, Interval]) -> tuple[list[Sample], bool]:
-        """Give the samples that the operator takes, and whether it is defined on all plain ones."""
-        taken, everywhere = [], True
-        for sample in default_samples(self.inputs, self.constants, domains, self._drawing()):
-            ends: list[bool] = []
-            if self._takes(sample, ends):
-                taken.append(sample)
-            elif ends and sample.kind == "plain":
-                everywhere = False
-        return taken, everywhere
-
-    def _takes(self, sample: Sample, undefined: list[bool]) -> bool:
-        try:
-            ys = self.values(sample)
-        except RegistryError:
-            return True  # not a refusal but a broken contract, which a check will name
-        except Exception as error:  # whatever forward says to arguments that it does not take
-            self.refused.append((sample, error))
-            return False
-        finite = all(np.all(np.isfinite(y)) for y in ys)
-        if not finite and any(np.any(np.isnan(y)) for y in ys):
-            undefined.append(True)
-        return finite
+    def _outcomes(self, samples: Iterable[Sample]) -> tuple[list[tuple[Sample, Exception | None]], bool]:
+        """Try samples; give those with an outcome, and whether no plain one gave nan."""
+        tried: list[tuple[Sample, Exception | None]] = []
+        everywhere = True
+        for sample in samples:
+            try:
+                ys = self.values(sample)
+            except RegistryError:  # not a refusal but a broken contract, which a check will name
+                tried.append((sample, None))
+            except Exception as error:  # whatever forward says to arguments that it does not take
+                tried.append((sample, error))
+            else:
+                if all(np.all(np.isfinite(y)) for y in ys):
+                    tried.append((sample, None))
+                elif sample.kind == "plain" and any(np.any(np.isnan(y)) for y in ys):
+                    everywhere = False
+        return tried, everywhere
 
     def of_kind(self, *kinds: str) -> list[Sample]:
         """Give the samples of some kinds.

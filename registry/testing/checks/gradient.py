@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from registry.errors import HigherOrderError
 from registry.function import Function
-from registry.numpy_protocol import Array
-from registry.testing.differences import STEP, Slope, central_slope, one_sided_slopes, relative_tolerance
+from registry.testing.comparison import along, compared, first_order, second_order, units, whole_first_order
+from registry.testing.differences import one_sided_slopes, relative_tolerance
 from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, NotApplicable, Subject, random_like, same, variables
 
@@ -112,11 +112,11 @@ def first_derivative(subject: Subject) -> Iterator[None]:
 
     Along one random direction for each sample, with random weights on the results; with
     `full`, every element of the Jacobian. Two steps are compared, so that a number that
-    the function's kinks or rounding spoil accuses nobody; if none can be trusted, the
+    the function's kinks or rounding spoil accuses nobody; if none can be measured, the
     check fails.
     """
-    yield from _compared(
-        "first derivative", subject, subject.float_samples, first_order_full if subject.full else first_order
+    yield from compared(
+        "first derivative", subject, subject.float_samples, whole_first_order if subject.full else first_order
     )
 
 
@@ -135,7 +135,7 @@ def second_derivative(subject: Subject) -> Iterator[None]:
             yield
             return
         raise Failed("once_differentiable is declared, but a second derivative is given")
-    yield from _compared("second derivative", subject, samples, second_order)
+    yield from compared("second derivative", subject, samples, second_order)
 
 
 def special_values(subject: Subject) -> Iterator[None]:
@@ -149,8 +149,7 @@ def special_values(subject: Subject) -> Iterator[None]:
         raise NotApplicable("differentiable = False")
     for sample in subject.of_kind("special"):
         weights = subject.weights(subject.values(sample), subject.rng())
-        units = dict(_units(sample))
-        sides = {at: one_sided_slopes(_along(subject, sample, weights, unit)) for at, unit in units.items()}
+        sides = {at: one_sided_slopes(along(subject, sample, weights, unit)) for at, unit in units(sample)}
         if len(sides) > 1 and _bends(subject, sample, weights, list(sides.values())):
             continue
         gxs = dict(zip(sample.floating, subject.gradients(sample, weights), strict=True))
@@ -173,31 +172,15 @@ def _bends(subject: Subject, sample: Sample, weights: Sequence[Any], sides: Sequ
     """Say whether the slope along a random direction is another than the elements' slopes make it."""
     rng = subject.rng()
     directions = [random_like(sample.inputs[i], rng) for i in sample.floating]
-    along = one_sided_slopes(_along(subject, sample, weights, directions))
-    if along is None:
+    slopes_along = one_sided_slopes(along(subject, sample, weights, directions))
+    if slopes_along is None:
         return False
     if any(slopes is None or not np.allclose(slopes[0], slopes[1], atol=1e-6) for slopes in sides):
         return True
     steps = np.concatenate([d.ravel() for d in directions])
-    low, high = along
+    low, high = slopes_along
     expected = sum(step * slopes[0] for step, slopes in zip(steps, sides, strict=True))
     return not (np.allclose(low, high, atol=1e-6) and np.allclose(low, expected, rtol=1e-4, atol=1e-6))
-
-
-def _units(sample: Sample) -> Iterator[tuple[tuple[int, tuple[int, ...]], list[Array]]]:
-    """Give for each element of each floating input the direction in which it alone grows."""
-    for i in sample.floating:
-        for place in np.ndindex(sample.inputs[i].shape):
-            directions = [np.zeros_like(sample.inputs[j]) for j in sample.floating]
-            directions[sample.floating.index(i)][place] = 1
-            yield (i, place), directions
-
-
-def _along(
-    subject: Subject, sample: Sample, weights: Sequence[Any], directions: Sequence[Array]
-) -> Callable[[float], Array]:
-    """Give the weighted results as a function of the way gone along directions."""
-    return lambda t: weighted(subject.values(moved(sample, directions, t)), weights)
 
 
 def complex(subject: Subject) -> Iterator[None]:
@@ -218,9 +201,9 @@ def complex(subject: Subject) -> Iterator[None]:
             samples.append(turned)
     if not samples:
         raise NotApplicable("forward takes no complex numbers")
-    yield from _compared("first derivative", subject, samples, first_order)
+    yield from compared("first derivative", subject, samples, first_order)
     if subject.cls is None or not subject.cls.once_differentiable:
-        yield from _compared("second derivative", subject, samples, second_order)
+        yield from compared("second derivative", subject, samples, second_order)
 
 
 def _with_imaginary_part(x: Any, rng: np.random.Generator) -> Any:
@@ -236,97 +219,3 @@ def _takes(subject: Subject, sample: Sample) -> bool:
             return all(np.all(np.isfinite(y)) for y in subject.values(sample))
     except Exception:  # whatever it says to complex numbers, it does not take them
         return False
-
-
-Order = Callable[[Subject, Sample], Iterable[tuple[str, float, Slope, np.dtype[Any]]]]
-
-
-def _compared(what: str, subject: Subject, samples: Sequence[Sample], order: Order) -> Iterator[None]:
-    """Compare derivatives with differences; fail at the first that disagrees, or if none can be trusted."""
-    trusted = 0
-    for sample in samples:
-        for where, analytic, slope, dtype in order(subject, sample):
-            if not slope.trusted and not slope.agrees(analytic, dtype):
-                continue
-            trusted += 1
-            if not slope.agrees(analytic, dtype):
-                raise Failed(
-                    f"the {what} {where} is {analytic:.9g}, by differences {slope.value:.9g} "
-                    f"(off by {abs(analytic - slope.value):.2g}, tolerance {slope.tolerance(dtype):.2g}, "
-                    f"step {STEP:g})\non {sample}"
-                )
-            yield
-    if samples and not trusted:
-        raise Failed(
-            f"no {what} could be measured: by two steps the differences disagree on all {len(samples)} "
-            "samples; give samples away from kinks and jumps"
-        )
-
-
-def first_order(subject: Subject, sample: Sample) -> Iterator[tuple[str, float, Slope, np.dtype[Any]]]:
-    """Give the derivative along a random direction, as `backward` and as differences have it."""
-    rng = subject.rng()
-    weights = subject.weights(subject.values(sample), rng)
-    if all(w is None for w in weights):
-        return
-    directions = [random_like(sample.inputs[i], rng) for i in sample.floating]
-    gxs = subject.gradients(sample, weights)
-    slope = central_slope(_along(subject, sample, weights, directions))
-    yield "along a random direction", paired(gxs, directions), slope, _widest(gxs)
-
-
-def first_order_full(subject: Subject, sample: Sample) -> Iterator[tuple[str, float, Slope, np.dtype[Any]]]:
-    """Give each element of the Jacobian, as `backward` and as differences have it."""
-    ys = subject.values(sample)
-    for k, y in enumerate(ys):
-        for row in np.ndindex(y.shape if y.dtype.kind in "fc" else (0,)):
-            weights: list[Any] = [None] * len(ys)
-            weights[k] = np.zeros_like(y)
-            weights[k][row] = 1
-            gxs = dict(zip(sample.floating, subject.gradients(sample, weights), strict=True))
-            for (i, place), unit in _units(sample):
-                slope = central_slope(_along(subject, sample, weights, unit))
-                where = f"of result {k} at {row} by {sample.names[i]} at {place}"
-                yield where, float(np.real(gxs[i][place])), slope, gxs[i].dtype
-
-
-def second_order(subject: Subject, sample: Sample) -> Iterator[tuple[str, float, Slope, np.dtype[Any]]]:
-    """Give the derivative of the gradients along a random direction of inputs and weights."""
-    rng = subject.rng()
-    weights: list[Any] = subject.weights(subject.values(sample), rng)
-    if all(w is None for w in weights):
-        return
-    pull = [random_like(sample.inputs[i], rng) for i in sample.floating]
-    moves = [random_like(sample.inputs[i], rng) for i in sample.floating]
-    shifts = [None if w is None else random_like(w, rng) for w in weights]
-    found = subject.second_derivatives(sample, weights, pull)
-
-    def terms(t: float) -> Array:
-        now = [w if s is None else w + t * s for w, s in zip(weights, shifts, strict=True)]
-        return weighted(subject.gradients(moved(sample, moves, t), now), pull)
-
-    along = [*moves, *(s for s in shifts if s is not None)]
-    yield "along a random direction", paired(found, along), central_slope(terms), _widest(found)
-
-
-def moved(sample: Sample, directions: Sequence[Array], t: float) -> Sample:
-    """Give the sample with its floating inputs a step further along directions."""
-    inputs = list(sample.inputs)
-    for i, direction in zip(sample.floating, directions, strict=True):
-        inputs[i] = np.asarray(inputs[i] + t * direction)
-    return sample.of(inputs)
-
-
-def weighted(arrays: Sequence[Any], weights: Sequence[Any]) -> Array:
-    """Give the terms of Re(sum(weights * arrays)), flat."""
-    terms = [np.real(a * w).ravel() for a, w in zip(arrays, weights, strict=True) if w is not None]
-    return np.concatenate(terms) if terms else np.zeros(0)
-
-
-def paired(gradients: Sequence[Array], directions: Sequence[Array]) -> float:
-    """Give Re(sum(gradients * directions))."""
-    return float(np.sum(weighted(gradients, directions)))
-
-
-def _widest(arrays: Sequence[Array]) -> np.dtype[Any]:
-    return np.result_type(*arrays)

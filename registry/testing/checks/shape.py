@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from registry.numpy_protocol import Array
-from registry.testing.checks.gradient import _compared, first_order
+from registry.testing.comparison import compared, first_order
 from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, NotApplicable, Subject, gradients_of, pull_back, same, variables
 from registry.variable import Variable
@@ -41,7 +41,7 @@ def negative_axis(subject: Subject) -> Iterator[None]:
 def _on_kind(subject: Subject, kind: str) -> Iterator[None]:
     if not subject.differentiable:
         raise NotApplicable("differentiable = False")
-    yield from _compared("first derivative", subject, subject.of_kind(kind), first_order)
+    yield from compared("first derivative", subject, subject.of_kind(kind), first_order)
 
 
 def empty(subject: Subject) -> Iterator[None]:
