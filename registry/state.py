@@ -195,15 +195,25 @@ class Registry:
         return getattr(self.catalog, table).get(key, ())  # type: ignore[no-any-return]
 
     def operator(self, name: str) -> Operator:
-        """Give the operator that a bare name means.
+        """Give the operator that a bare name means, or one of a plugin, as ``plugin.name``.
 
         Raises
         ------
         UnknownOperatorError
             If nothing has that name; the message has near misses and lost plugins.
         AmbiguousOperatorError
-            If several plugins offer it.
+            If several plugins offer a bare name.
         """
+        plugin_name, dot, bare = name.rpartition(".")
+        if dot:
+            plugin = self.plugin(plugin_name)
+            if plugin.error is not None:
+                raise UnknownOperatorError(f"plugin {plugin} failed to {plugin.phase}: {plugin.error}")
+            offered = {operator.name: operator for operator in plugin.operators}
+            if bare in offered:
+                return offered[bare]
+            hint = did_you_mean(bare, offered)
+            raise UnknownOperatorError(f"plugin {plugin} offers no operator {bare!r}{hint}")
         if candidates := self.candidates("names", name):
             return self.catalog.choose(name, candidates)
         hint = did_you_mean(name, self.catalog.names)

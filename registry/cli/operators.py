@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from registry.catalog import Catalog, Operator, function_name
-from registry.cli.errors import CommandError, message_of
+from registry.cli.errors import CommandError
 from registry.cli.output import column, say, show_source, show_table
-from registry.errors import AmbiguousOperatorError, UnknownOperatorError, did_you_mean
+from registry.errors import AmbiguousOperatorError, did_you_mean
 from registry.function import Function
 from registry.helpers import signature
 from registry.state import default_registry
@@ -107,22 +107,11 @@ def show_operator(name: str) -> None:
 
 def _found(name: str) -> Operator:
     registry = default_registry()
-    plugin_name, dot, bare = name.rpartition(".")
     try:
-        if not dot:
-            return registry.operator(name)
-        plugin = registry.plugin(plugin_name)
+        return registry.operator(name)
     except AmbiguousOperatorError as error:
         names = " or ".join(f"opregistry show {c.plugin}.{name}" for c in registry.catalog.names[name])
         raise CommandError(f"{error}\nto see one: {names}") from None
-    except UnknownOperatorError as error:
-        raise CommandError(message_of(error)) from None
-    if plugin.error is not None:
-        raise CommandError(f"plugin {plugin} failed to {plugin.phase}: {plugin.error}")
-    offered = {operator.name: operator for operator in plugin.operators}
-    if bare not in offered:
-        raise CommandError(f"plugin {plugin} offers no operator {bare!r}" + did_you_mean(bare, offered))
-    return offered[bare]
 
 
 def _facts(operator: Operator) -> Iterator[tuple[str, str]]:

@@ -155,7 +155,9 @@ def find_operators(name: str | None = None) -> tuple[Operator, ...]:
     if name in plugins:
         plugin = plugins[name]
         if plugin.status != "loaded":
-            raise UnknownOperatorError(f"plugin {plugin} {plugin.fate}: {plugin.error}")
+            raise UnknownOperatorError(
+                f"plugin {plugin} {plugin.fate}" + (f": {plugin.error}" if plugin.error else "")
+            )
         return plugin.operators
     if "." in name or name in registry.catalog.names:
         return (registry.operator(name),)

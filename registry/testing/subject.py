@@ -171,7 +171,7 @@ class Subject:
 
     def values(self, sample: Sample) -> list[Array]:
         """Compute the results as arrays."""
-        with no_grad():
+        with no_grad(), np.errstate(all="ignore"):
             return [np.asarray(plain(y)) for y in self.call(sample, variables(sample.inputs))]
 
     def call_numpy(

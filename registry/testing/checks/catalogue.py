@@ -99,7 +99,7 @@ def helper(subject: Subject) -> Iterator[None]:
 
 
 def elementwise(subject: Subject) -> Iterator[None]:
-    """Check, where `elementwise` is declared, that each element depends on its own alone.
+    """Check that each element depends on its own alone, where `elementwise` says so.
 
     The results must have the broadcast shape of the inputs, and be the same where the
     inputs are cut into single elements.
