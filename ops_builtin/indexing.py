@@ -60,6 +60,10 @@ class Where(Function):
     implements = np.where
     elementwise = True
     saves = ("xs",)
+    samples = (
+        {"condition": np.array([True, False, True]), "x": (3,), "y": (3,)},
+        {"condition": np.array([[True], [False]]), "x": (3,), "y": ()},
+    )
 
     def __call__(self, *inputs: Any) -> Any:
         condition, x, y = inputs

@@ -27,9 +27,10 @@ Order: TypeAlias = Callable[[Subject, Sample], Iterable[Derivative]]
 
 def compared(what: str, subject: Subject, samples: Sequence[Sample], order: Order) -> Iterator[None]:
     """Compare derivatives with differences; fail at the first that disagrees, or if none can be measured."""
-    measured = 0
+    seen = measured = 0
     for sample in samples:
         for where, found, slope, dtype in order(subject, sample):
+            seen += 1
             if not slope.smooth:
                 continue
             measured += 1
@@ -40,6 +41,8 @@ def compared(what: str, subject: Subject, samples: Sequence[Sample], order: Orde
                     f"step {STEP:g})\non {sample}"
                 )
             yield
+    if samples and not seen:
+        raise Failed("no result is floating, so it has no derivative; say differentiable = False")
     if samples and not measured:
         raise Failed(
             f"no {what} could be measured: with different steps the differences disagree on all "

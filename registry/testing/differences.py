@@ -65,19 +65,3 @@ def central_slope(terms: Callable[[float], Array], scale: float = 1.0) -> Slope:
     rounding = 8 * _EPS * float(np.sum(np.abs(after) + np.abs(before))) / scale
     smooth = spread <= _TRUSTED * size + rounding / STEP and apart <= _TRUSTED * size + rounding / _SHORT
     return Slope(value, spread + rounding / STEP, size, bool(np.isfinite(value) and smooth))
-
-
-def one_sided_slopes(values: Callable[[float], Array]) -> tuple[Array, Array] | None:
-    """Give the lower and the higher of the slopes to the left and to the right of 0, term by term.
-
-    None where a term jumps, bends without end, or is not defined on both sides.
-    """
-    here = values(0.0)
-    sides = []
-    for step in (STEP, -STEP):
-        coarse = (values(step) - here) / step
-        fine = (values(step / 2) - here) / (step / 2)
-        if not np.all(np.abs(fine - coarse) <= _TRUSTED * np.abs(fine) + STEP * 10):
-            return None
-        sides.append(2 * fine - coarse)
-    return np.minimum(*sides), np.maximum(*sides)

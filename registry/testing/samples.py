@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import Parameter
 from itertools import islice, product
-from math import inf
+from math import inf, prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ GUESSES: tuple[Interval, ...] = (REAL, (0, inf), (-1, 1), (1, inf), (0, 1))
 
 _PLAIN = ((3,), (2, 3), (3, 3))
 _PAIRS = (((3,), ()), ((), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((1,), (3,)))
+_WIDE = (16,)
 _SPECIAL = (0.0, 1.0, -1.0, 2.0)
 _MOST_SPECIAL = 16
 
@@ -69,9 +70,13 @@ def described(x: Array) -> str:
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, ...], domain: Interval, *, wide: bool = False) -> Array:
-    """Draw float64 numbers from an open interval, clear of its ends; a wide draw goes further out."""
+    """Draw float64 numbers from an open interval, clear of its ends; a wide draw goes further out.
+
+    They are spread evenly: each of n equal parts of the interval gets one of n numbers.
+    """
     low, high = domain
-    u = rng.uniform(size=shape)
+    size = prod(shape)
+    u = ((rng.permutation(size) + rng.uniform(size=size)) / max(size, 1)).reshape(shape)
     if low == -inf and high == inf:
         drawn = np.where(u < 0.5, -1, 1) * (0.1 + abs(2 * u - 1) * (8 if wide else 2))
     elif high == inf:
@@ -174,7 +179,7 @@ def default_samples(
         for chosen in choices[:1]:
             for kind, shapes in _other_shapes(count):
                 yield Sample(tuple(map(draw, [rng] * count, shapes, own)), chosen, names, kind)
-            wide = [draw(rng, (4,), domain, wide=True) for domain in own]
+            wide = [draw(rng, _WIDE, domain, wide=True) for domain in own]
             yield Sample(tuple(wide), chosen, names)
             for values in _special_values(own):
                 yield Sample(values, chosen, names, "special")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import cached_property
 from inspect import Parameter
@@ -57,7 +57,7 @@ class Subject:
         self.seed = seed
         self.full = full
         declared = self.cls or target.composite
-        self._given = declared.samples if samples is None else samples
+        self.given = declared.samples if samples is None else samples
         self.domain = declared.domain
         if self.cls is not None:
             self.inputs = input_parameters(self.cls)
@@ -71,6 +71,11 @@ class Subject:
     def differentiable(self) -> bool:
         """Whether the results are to carry gradients."""
         return self.cls is None or self.cls.differentiable
+
+    @property
+    def once_differentiable(self) -> bool:
+        """Whether a second derivative is to be refused."""
+        return self.cls is not None and self.cls.once_differentiable
 
     @property
     def elementwise(self) -> bool:
@@ -95,8 +100,8 @@ class Subject:
     def _tried(self) -> list[tuple[Sample, Exception | None]]:
         """Samples with finite results, and those that forward refused with its error."""
         rng = np.random.default_rng([self.seed, 0])
-        if self._given is not None:
-            found = list(authors_samples(self._given, self.inputs, intervals(self.domain, self.inputs), rng))
+        if self.given is not None:
+            found = list(authors_samples(self.given, self.inputs, intervals(self.domain, self.inputs), rng))
             shaped = reshaped_samples(found[0]) if self.elementwise and found else ()
             return [(sample, None) for sample in found] + self._outcomes(shaped)[0]
         for guess in GUESSES if self.domain is None else (self.domain,):
@@ -118,6 +123,7 @@ class Subject:
             except Exception as error:  # whatever forward says to arguments that it does not take
                 tried.append((sample, error))
             else:
+                ys = [y for y in ys if y.dtype.kind in "fc"]
                 if all(np.all(np.isfinite(y)) for y in ys):
                     tried.append((sample, None))
                 elif sample.kind == "plain" and any(np.any(np.isnan(y)) for y in ys):
@@ -168,6 +174,23 @@ class Subject:
         """Call the helper with some inputs, and a copy of the sample's constants; give all results."""
         ys = self.operator.helper(*inputs, **deepcopy(dict(sample.constants)))
         return ys if isinstance(ys, tuple) else (ys,)
+
+    def ways_to_call_twice(self, sample: Sample) -> Iterator[Callable[[Sequence[Any]], tuple[Any, ...]]]:
+        """Give ways from inputs to results that stay the same from call to call: the helper, one instance."""
+        yield lambda inputs: self.call(sample, inputs)
+        if self.cls is None:
+            return
+        instance = self.cls(**deepcopy(dict(sample.constants)))
+
+        def call(inputs: Sequence[Any]) -> tuple[Any, ...]:
+            left_out = [None] * (len(self.inputs) - len(inputs))  # as the helper gives them
+            ys = instance(*inputs, *left_out)
+            return ys if isinstance(ys, tuple) else (ys,)
+
+        first = [y.data.copy() for y in call(variables(sample.inputs))]
+        second = [y.data for y in call(variables(sample.inputs))]
+        if all(map(same, first, second)):  # a generator among the constants goes on from call to call
+            yield call
 
     def values(self, sample: Sample) -> list[Array]:
         """Compute the results as arrays."""

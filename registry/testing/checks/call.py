@@ -8,7 +8,6 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "repeated_input": ("chain_rule",),
     "constant_inputs": ("chain_rule",),
     "unused_outputs": ("chain_rule",),
-    "independent_calls": ("chain_rule",),
+    "independent_calls": ("chain_rule", "fresh_result"),
     "threads": ("independent_calls",),
-    "references": ("chain_rule",),
+    "references": ("chain_rule", "fresh_result"),
 }
 
 _CLOSE = 1e-9
@@ -92,32 +91,35 @@ def constant_inputs(subject: Subject) -> Iterator[None]:
 
 
 def unused_outputs(subject: Subject) -> Iterator[None]:
-    """Check that, of several results, each can be used alone and the others dropped."""
+    """Check that, of several results, each can be used alone and the others dropped.
+
+    The gradients of each alone must add up to those of all together.
+    """
     for sample in subject.float_samples:
         ys = subject.values(sample)
         if len(ys) < 2:
             raise NotApplicable("there is one result")
         weights = subject.weights(ys, subject.rng())
-        for k, weight in enumerate(weights):
-            if weight is None:
-                continue
-            alone = [weight if j == k else None for j in range(len(ys))]
-            zeros = [w if w is None or j == k else np.zeros_like(w) for j, w in enumerate(weights)]
-            xs = variables(sample.inputs)
-            y = subject.call(sample, xs)[k]
-            pull_back([y], [weight])
-            found = gradients_of([xs[i] for i in sample.floating])
-            for expected in (subject.gradients(sample, zeros), subject.gradients(sample, alone)):
-                if not all(same(a, b, _CLOSE) for a, b in zip(found, expected, strict=True)):
-                    raise Failed(
-                        f"with result {k} alone in use the gradients are {_listed(found)}, with zero "
-                        f"gradients for the others {_listed(expected)}\non {sample}"
-                    )
-            yield
+        used = [k for k, weight in enumerate(weights) if weight is not None]
+        alone = [_gradients_of_one(subject, sample, k, weights[k]) for k in used]
+        together = subject.gradients(sample, weights)
+        for i, parts, expected in zip(sample.floating, zip(*alone, strict=True), together, strict=True):
+            if not same(np.asarray(sum(parts)), expected, _CLOSE):
+                each = "; ".join(
+                    f"of result {k} {described(part)}" for k, part in zip(used, parts, strict=True)
+                )
+                raise Failed(
+                    f"the gradients of {sample.names[i]} with one result in use are {each}, which is "
+                    f"not in sum that of all, {described(expected)}\non {sample}"
+                )
+        yield
 
 
-def _listed(arrays: list[Array]) -> str:
-    return ", ".join(map(described, arrays))
+def _gradients_of_one(subject: Subject, sample: Sample, k: int, weight: Any) -> list[Array]:
+    xs = variables(sample.inputs)
+    y = subject.call(sample, xs)[k]  # the others are gone after this line
+    pull_back([y], [weight])
+    return gradients_of([xs[i] for i in sample.floating])
 
 
 def independent_calls(subject: Subject) -> Iterator[None]:
@@ -134,10 +136,10 @@ def independent_calls(subject: Subject) -> Iterator[None]:
             other, ys = sample, subject.values(sample)
         weights = subject.weights(ys, subject.rng())
         expected = [subject.gradients(s, weights) for s in (sample, other)]
-        for calls in _ways_to_call_twice(subject, sample):
+        for call in subject.ways_to_call_twice(sample):
             for order in ((0, 1), (1, 0)):
                 xs = [variables(s.inputs) for s in (sample, other)]
-                results = [call(x) for call, x in zip(calls, xs, strict=True)]
+                results = [call(x) for x in xs]
                 for k in order:
                     pull_back(results[k], weights)
                 for k, what in enumerate(("first", "second")):
@@ -162,21 +164,6 @@ def _at_second_pass(
     return passes[1], passes[0], sample
 
 
-def _ways_to_call_twice(subject: Subject, sample: Sample) -> Iterator[Any]:
-    helper = lambda xs: subject.call(sample, xs)  # noqa: E731
-    yield helper, helper
-    if subject.cls is not None:
-        instance = subject.cls(**deepcopy(dict(sample.constants)))
-
-        def call(xs: Any) -> Any:
-            ys = instance(*xs)
-            return ys if isinstance(ys, tuple) else (ys,)
-
-        first, second = (call(variables(sample.inputs)) for _ in range(2))
-        if all(same(y.data, z.data) for y, z in zip(first, second, strict=True)):
-            yield call, call  # not where a constant, such as a generator, goes on from call to call
-
-
 def _agrees(whose: str, found: list[Array], expected: list[Array], sample: Sample) -> None:
     for i, a, b in zip(sample.floating, found, expected, strict=True):
         if np.all(np.isfinite(b)) and not same(a, b, _CLOSE):
@@ -194,9 +181,9 @@ def _next_to(x: Any) -> Any:
 
 def threads(subject: Subject) -> Iterator[None]:
     """Check that two threads that call and differentiate at once get what one gets."""
-    samples = subject.float_samples[:2] * (1 if len(subject.float_samples) > 1 else 2)
+    samples = (subject.float_samples * 2)[:2]
     weights = [subject.weights(subject.values(s), subject.rng()) for s in samples]
-    expected = [subject.gradients(s, w) for s, w in zip(samples, weights, strict=True)]
+    expected = [_values_and_gradients(subject, s, w) for s, w in zip(samples, weights, strict=True)]
     failures: list[str] = []
     start = threading.Barrier(2)
 
@@ -204,9 +191,13 @@ def threads(subject: Subject) -> Iterator[None]:
         start.wait()
         try:
             for _ in range(_ROUNDS):
-                with np.errstate(all="ignore"):
-                    found = subject.gradients(samples[k], weights[k])
-                _agrees("in two threads, a", found, expected[k], samples[k])
+                found = _values_and_gradients(subject, samples[k], weights[k])
+                for what, right in expected[k].items():
+                    if not same(found[what], right, _CLOSE):
+                        raise Failed(
+                            f"in two threads the {what} is {described(found[what])}, in one it is "
+                            f"{described(right)}\non {samples[k]}\nkeep what a call needs on self"
+                        )
         except Exception as error:  # whatever happens in the other thread is the verdict
             failures.append(str(error) or type(error).__name__)
 
@@ -219,6 +210,14 @@ def threads(subject: Subject) -> Iterator[None]:
     if failures:
         raise Failed(failures[0])
     yield
+
+
+def _values_and_gradients(subject: Subject, sample: Sample, weights: list[Any]) -> dict[str, Array]:
+    with np.errstate(all="ignore"):
+        values, gradients = subject.values(sample), subject.gradients(sample, weights)
+    return {f"result {i}": y for i, y in enumerate(values)} | {
+        f"gradient of {sample.names[i]}": gx for i, gx in zip(sample.floating, gradients, strict=True)
+    }
 
 
 @contextmanager

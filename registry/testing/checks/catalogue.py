@@ -13,7 +13,7 @@ from registry.errors import AmbiguousOperatorError, RegistryError, UnknownOperat
 from registry.helpers import signature
 from registry.numpy_protocol import plain
 from registry.state import default_registry
-from registry.testing.samples import described
+from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, NotApplicable, Subject, same, variables
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -107,11 +107,12 @@ def elementwise(subject: Subject) -> Iterator[None]:
     if not subject.elementwise:
         raise NotApplicable("it is not declared")
     for sample in subject.samples:
-        shape = np.broadcast_shapes(*(x.shape for x in sample.inputs if x is not None))
-        whole = subject.values(sample)
-        for i, y in enumerate(whole):
+        shape = _joint_shape(sample)
+        for i, y in enumerate(subject.values(sample)):
             if y.shape != shape:
                 raise Failed(f"result {i} has shape {y.shape}, the inputs together have {shape}\non {sample}")
+    for sample in subject.samples:
+        shape, whole = _joint_shape(sample), subject.values(sample)
         spread = [None if x is None else np.broadcast_to(x, shape) for x in sample.inputs]
         for place in np.ndindex(shape):
             one = sample.of([None if x is None else np.array(x[place]) for x in spread])
@@ -122,3 +123,7 @@ def elementwise(subject: Subject) -> Iterator[None]:
                         f"on {sample}\ntake elementwise = True out"
                     )
         yield
+
+
+def _joint_shape(sample: Sample) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(x.shape for x in sample.inputs if x is not None))

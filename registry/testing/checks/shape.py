@@ -7,41 +7,44 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from registry.numpy_protocol import Array
-from registry.testing.comparison import compared, first_order
+from registry.testing.comparison import compared, first_order, second_order
 from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, NotApplicable, Subject, gradients_of, pull_back, same, variables
 from registry.variable import Variable
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "zero_dimensional": ("first_derivative",),
+    "zero_dimensional": ("second_derivative",),
     "empty": ("first_derivative",),
-    "broadcasting": ("first_derivative",),
+    "broadcasting": ("second_derivative",),
     "memory_layout": ("first_derivative",),
-    "negative_axis": ("first_derivative",),
+    "negative_axis": ("second_derivative",),
 }
 
 _CLOSE = 1e-9
 
 
 def zero_dimensional(subject: Subject) -> Iterator[None]:
-    """Check the gradients of 0-d arrays against central differences."""
+    """Check both derivatives of 0-d arrays against central differences."""
     yield from _on_kind(subject, "0-d")
 
 
 def broadcasting(subject: Subject) -> Iterator[None]:
-    """Check the gradients of inputs of different shapes, which broadcast, against central differences."""
+    """Check both derivatives of inputs of different shapes, which broadcast."""
     yield from _on_kind(subject, "broadcast")
 
 
 def negative_axis(subject: Subject) -> Iterator[None]:
-    """Check the gradients where an axis is counted from the end."""
+    """Check both derivatives where an axis is counted from the end."""
     yield from _on_kind(subject, "negative axis")
 
 
 def _on_kind(subject: Subject, kind: str) -> Iterator[None]:
     if not subject.differentiable:
         raise NotApplicable("differentiable = False")
-    yield from compared("first derivative", subject, subject.of_kind(kind), first_order)
+    samples = subject.of_kind(kind)
+    yield from compared("first derivative", subject, samples, first_order)
+    if not subject.once_differentiable:
+        yield from compared("second derivative", subject, samples, second_order)
 
 
 def empty(subject: Subject) -> Iterator[None]:
