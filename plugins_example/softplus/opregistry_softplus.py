@@ -1,4 +1,4 @@
-"""The operator softplus: the smallest complete plugin."""
+"""The operator softplus, and the hook that publishes it."""
 
 import numpy as np
 

@@ -158,6 +158,19 @@ def demo(seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random 
     run_demo(seed)
 
 
+@app.command()
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The operator's name, such as mish or l2-norm.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to make its folder.")] = Path("."),
+) -> None:
+    """Make a plugin to start from: one operator, its tests, README and packaging."""
+    from registry.cli.scaffold import new_plugin
+
+    new_plugin(name, out)
+
+
 @app.command(context_settings=_PASSED_ON)
 def install(names: Packages) -> None:
     """Install plugins into this environment with pip."""

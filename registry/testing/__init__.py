@@ -3,6 +3,7 @@
 from registry.errors import ConformanceError
 from registry.testing.checks import CHECKS, Check
 from registry.testing.conformance import Conformance, check_operator, find_operators
+from registry.testing.parametrize import parametrize_operators
 from registry.testing.report import Report, Result
 from registry.testing.samples import Sample
 
@@ -16,4 +17,5 @@ __all__ = [
     "Sample",
     "check_operator",
     "find_operators",
+    "parametrize_operators",
 ]
