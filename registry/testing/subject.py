@@ -230,6 +230,16 @@ class Subject:
         pull_back(self.call(sample, xs), weights)
         return gradients_of([xs[i] for i in sample.floating])
 
+    def outcome(self, sample: Sample, weights: Sequence[Any], xs: Sequence[Any]) -> dict[str, Array]:
+        """Give results and gradients by name, for Variables (or arrays) at a sample's places."""
+        ys = self.call(sample, xs)
+        if self.differentiable:
+            pull_back(ys, weights)
+        gradients = gradients_of([xs[i] for i in sample.floating])
+        return {f"result {i}": y.data for i, y in enumerate(ys)} | {
+            f"gradient of {sample.names[i]}": gx for i, gx in zip(sample.floating, gradients, strict=True)
+        }
+
     def second_derivatives(
         self, sample: Sample, weights: Sequence[Any], directions: Sequence[Array]
     ) -> list[Array]:

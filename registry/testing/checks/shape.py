@@ -9,7 +9,7 @@ import numpy as np
 from registry.numpy_protocol import Array
 from registry.testing.comparison import compared, first_order, second_order
 from registry.testing.samples import Sample, described
-from registry.testing.subject import Failed, NotApplicable, Subject, gradients_of, pull_back, same, variables
+from registry.testing.subject import Failed, NotApplicable, Subject, gradients_of, same, variables
 from registry.variable import Variable
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -62,10 +62,12 @@ def memory_layout(subject: Subject) -> Iterator[None]:
     The gradient that `backward` gets may be a read-only broadcast array, too.
     """
     for sample in subject.plain_samples:
-        expected = _results(subject, sample, sample)
+        weights = subject.weights(subject.values(sample), subject.rng())
+        expected = subject.outcome(sample, weights, variables(sample.inputs))
         for name, laid_out in LAYOUTS.items():
-            other = sample.of([x if x is None else laid_out(x) for x in sample.inputs])
-            found = _results(subject, other, sample)
+            inputs = [x if x is None else laid_out(x) for x in sample.inputs]
+            xs = [Variable(x) if i in sample.floating else x for i, x in enumerate(inputs)]
+            found = subject.outcome(sample, weights, xs)
             for what, right in expected.items():
                 if not same(found[what], right, _CLOSE):
                     raise Failed(
@@ -75,18 +77,6 @@ def memory_layout(subject: Subject) -> Iterator[None]:
             yield
         if subject.differentiable and sample.floating:
             _pull_back_a_broadcast(subject, sample)
-
-
-def _results(subject: Subject, sample: Sample, like: Sample) -> dict[str, Array]:
-    """Give results and gradients by name, without copying the inputs into another layout."""
-    xs = [Variable(x) if i in sample.floating else x for i, x in enumerate(sample.inputs)]
-    ys = subject.call(sample, xs)
-    if subject.differentiable:
-        pull_back(ys, subject.weights(subject.values(like), subject.rng()))
-    gradients = gradients_of([xs[i] for i in sample.floating])
-    return {f"result {i}": y.data for i, y in enumerate(ys)} | {
-        f"gradient of {sample.names[i]}": gx for i, gx in zip(sample.floating, gradients, strict=True)
-    }
 
 
 def _pull_back_a_broadcast(subject: Subject, sample: Sample) -> None:
