@@ -61,6 +61,7 @@ __all__ = [
     "as_variable",
     "block",
     "composite",
+    "connect",
     "default_registry",
     "guard",
     "hookimpl",

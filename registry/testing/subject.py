@@ -130,8 +130,8 @@ class Subject:
                     everywhere = False
         return tried, everywhere
 
-    def of_kind(self, *kinds: str) -> list[Sample]:
-        """Give the samples of some kinds.
+    def of_kind(self, kind: str) -> list[Sample]:
+        """Give the samples of a kind.
 
         Raises
         ------
@@ -140,14 +140,14 @@ class Subject:
         NotApplicable
             If there is none for another reason.
         """
-        found = [sample for sample in self.samples if sample.kind in kinds]
+        found = [sample for sample in self.samples if sample.kind == kind]
         if found:
             return found
-        refusals = [(s, error) for s, error in self.refused if s.kind in kinds]
+        refusals = [(s, error) for s, error in self.refused if s.kind == kind]
         if refusals and self.elementwise:
             sample, error = refusals[0]
             raise Failed(f"forward raised {type(error).__name__}: {error}\non {sample}")
-        why = f"forward takes none: {refusals[0][1]}" if refusals else "there are no samples of this kind"
+        why = f"forward takes none: {refusals[0][1]}" if refusals else f"no sample is of the kind {kind!r}"
         raise NotApplicable(why)
 
     @property

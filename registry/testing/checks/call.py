@@ -40,6 +40,8 @@ _ROUNDS = 30
 
 def repeated_input(subject: Subject) -> Iterator[None]:
     """Check that one Variable given twice gets the sum of both gradients."""
+    if all(len(sample.inputs) == 1 for sample in subject.float_samples):
+        raise NotApplicable("there is one input")
     for sample in subject.float_samples:
         by_shape: dict[Any, list[int]] = {}
         for i in sample.floating:
