@@ -41,7 +41,7 @@ FAMILIES = (
 def register_operators() -> Iterator[type[Function]]:
     """Give every public class that a family module defines."""
     for family in FAMILIES:
-        for name, value in vars(family).items():
+        for name, value in list(vars(family).items()):
             if isinstance(value, type) and value.__module__ == family.__name__ and not name.startswith("_"):
                 yield value
 

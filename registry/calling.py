@@ -47,7 +47,9 @@ def explain(function: Function, error: Exception, inputs: Sequence[Any]) -> None
 def checked_result(function: Function, y: Any) -> Any:
     """Make an array of one result of `forward`, or refuse it by name."""
     if y is None:
-        raise UnsupportedTypeError(f"{function}: forward returned None; return an array, or a tuple of arrays")
+        raise UnsupportedTypeError(
+            f"{function}: forward returned None; return an array, or a tuple of arrays"
+        )
     try:
         return as_array(y)
     except UnsupportedTypeError as error:

@@ -100,3 +100,14 @@ def publish():
         return PluginManager(Settings(strict=True)).load_object(registry, Fake(), plugin)
 
     return load
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Let the commands believe that somebody watches."""
+    for module in ("check_report", "demo", "grad", "output", "plugins"):
+        monkeypatch.setattr(f"registry.cli.{module}.on_terminal", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from registry.cli.app import app
 
-COMMANDS = ["plugins", "ops", "show", "grad", "demo", "install", "uninstall", "stubs"]
+COMMANDS = ["plugins", "ops", "show", "grad", "check", "new", "demo", "install", "uninstall", "stubs"]
 
 
 def run(*arguments, code=0):
@@ -39,17 +39,6 @@ def python(*arguments, **environment):
 def only_builtins(fresh):
     """A registry that finds the built-ins, and of the installed plugins those that a test names."""
     return fresh(only=frozenset())
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    """Let the commands believe that somebody watches."""
-    for module in ("output", "plugins", "grad", "demo"):
-        monkeypatch.setattr(f"registry.cli.{module}.on_terminal", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
 
 
 class Erf(Function):

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("typer")
 pytest.importorskip("sklearn")
-from test_cli import run, terminal  # noqa: F401
+from test_cli import run
 
 from registry import Variable, ops
 from registry.cli import demo
@@ -93,7 +93,7 @@ def test_without_scikit_learn_the_demo_says_which_extra_to_install(softplus, mon
     assert run("demo", code=1).stderr.endswith('pip install "opregistry[demo]"\n')
 
 
-def test_on_a_terminal_a_bar_shows_loss_and_accuracy(softplus, shorter, terminal):  # noqa: F811
+def test_on_a_terminal_a_bar_shows_loss_and_accuracy(softplus, shorter, terminal):
     shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", run("demo").stdout)
     assert re.search(r"training ━+ epoch 2/2  loss \d\.\d{4}  accuracy \d\d\.\d%", shown)
 

@@ -9,7 +9,7 @@ from registry import Registry, Settings, connect, using_registry
 
 @pytest.fixture(autouse=True)
 def own_registry() -> Iterator[None]:
-    """A registry that finds the built-ins and what is installed, the default for one page."""
+    """Make a registry that finds the built-ins and what is installed the default for one page."""
     registry = Registry()
     connect(registry, Settings())
     with using_registry(registry):

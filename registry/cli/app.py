@@ -151,6 +151,24 @@ def grad(
 
 
 @app.command()
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Plugins, and operators: exp, or special.erf of one plugin."),
+    ] = None,
+    json: Json = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare whole Jacobians instead of one random direction.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random numbers.")] = 0,
+) -> None:
+    """Check operators against the whole contract, all without a NAME. Exits with 1 on a failure."""
+    from registry.cli.check import check_operators
+
+    check_operators(names or [], as_json=json, full=full, seed=seed)
+
+
+@app.command()
 def demo(seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random numbers.")] = 0) -> None:
     """Train a small network on handwritten digits, with operators of two plugins."""
     from registry.cli.demo import run_demo

@@ -54,7 +54,7 @@ def column(header: str, style: str | None = None, *, whole: bool = False, right:
     )
 
 
-def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]]) -> None:
     """Write a table: ruled and coloured on a terminal, in aligned plain lines elsewhere."""
     plain = not on_terminal()
     table = Table(
@@ -66,7 +66,7 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
         header_style="" if plain else "bold",
     )
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*[cell if isinstance(cell, Text) else Text(cell) for cell in row])
     to = console()
     if not plain:
         to.print(table)

@@ -86,13 +86,14 @@ class Conformance:
         count = 0
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # samples go to the edges on purpose
                 for _ in check.run(self.subject):
                     count += 1
         except NotApplicable as reason:
             return Result(check.name, "skipped", count, str(reason))
         except Failed as failure:
             return Result(check.name, "failed", count, str(failure))
-        except Exception as error:  # the operator's own, of any kind
+        except (Exception, SystemExit) as error:  # the operator's own, of any kind
             return Result(check.name, "failed", count, _told(error, self.operator.target))
         if count == 0:
             return Result(check.name, "skipped", message="there was nothing to compare")
@@ -161,7 +162,7 @@ def find_operators(name: str | None = None) -> tuple[Operator, ...]:
         return plugin.operators
     if "." in name or name in registry.catalog.names:
         return (registry.operator(name),)
-    known = [*plugins, *registry.catalog.names]
+    known = sorted({*plugins, *registry.catalog.names})
     raise UnknownOperatorError(f"no plugin and no operator is named {name!r}{did_you_mean(name, known)}")
 
 
@@ -198,9 +199,9 @@ def _as_expected(result: Result, reason: str) -> Result:
     return Result(result.check, "failed", result.count, message)
 
 
-def _told(error: Exception, target: Any) -> str:
+def _told(error: BaseException, target: Any) -> str:
     """Give an error, its notes, and the innermost line of the operator's own file that it came from."""
-    lines = [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
+    lines = "".join(traceback.format_exception_only(error)).splitlines()
     with suppress(TypeError):  # a class of a notebook has no file
         file = inspect.getsourcefile(target)
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]

@@ -59,9 +59,12 @@ def central_slope(terms: Callable[[float], Array], scale: float = 1.0) -> Slope:
     after, before, near_after, near_before = (terms(t) for t in (STEP, -STEP, STEP / 2, -STEP / 2))
     coarse = (after - before) / (2 * STEP * scale)
     fine = (near_after - near_before) / (STEP * scale)
-    short = (terms(_SHORT) - terms(-_SHORT)) / (2 * _SHORT * scale)
+    here, short = terms(0.0), (terms(_SHORT) - terms(-_SHORT)) / (2 * _SHORT * scale)
+    bend, near_bend = after - 2 * here + before, near_after - 2 * here + near_before
+    corner = (2 * near_bend - bend / 2) / (STEP * scale)  # vanishes where the slope does not jump
     value, size = float(np.sum((4 * fine - coarse) / 3)), float(np.sum(np.abs(fine)))
-    spread, apart = float(np.sum(np.abs(fine - coarse))), abs(float(np.sum(short)) - value)
+    spread = float(np.sum(np.abs(fine - coarse) + np.abs(corner)))
+    apart = abs(float(np.sum(short)) - value)
     rounding = 8 * _EPS * float(np.sum(np.abs(after) + np.abs(before))) / scale
     smooth = spread <= _TRUSTED * size + rounding / STEP and apart <= _TRUSTED * size + rounding / _SHORT
     return Slope(value, spread + rounding / STEP, size, bool(np.isfinite(value) and smooth))

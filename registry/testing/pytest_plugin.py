@@ -284,7 +284,7 @@ def _is_operator(target: Any) -> bool:
 
 @pytest.fixture
 def fresh_registry() -> Iterator[Registry]:
-    """A registry of the test's own, the process's default while the test runs.
+    """Give a registry of the test's own, the process's default while the test runs.
 
     It finds the built-ins and what is installed, as the environment says.
     """
@@ -294,7 +294,7 @@ def fresh_registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def temporary_plugin() -> Iterator[Callable[..., Plugin]]:
-    """A function that publishes operators until the test ends.
+    """Give a function that publishes operators until the test ends.
 
     ``temporary_plugin(*operators, name="temporary")`` takes `Function` subclasses and
     composites, or one plugin: a module or object with hooks. It gives the loaded

@@ -43,6 +43,11 @@ class Report:
     results: tuple[Result, ...]
 
     @property
+    def full_name(self) -> str:
+        """The operator's name after its plugin's."""
+        return f"{self.plugin}.{self.operator}"
+
+    @property
     def failures(self) -> tuple[Result, ...]:
         """The failed checks."""
         return tuple(result for result in self.results if result.status == "failed")
