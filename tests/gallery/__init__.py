@@ -1,0 +1,1 @@
+"""Operators that prove the checker: each wrong one is caught, no right one is accused."""
