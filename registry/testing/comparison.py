@@ -56,7 +56,7 @@ def first_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
     weights = subject.weights(subject.values(sample), rng)
     if all(w is None for w in weights):
         return
-    directions = [random_like(sample.inputs[i], rng) for i in sample.floating]
+    directions = subject.directions(sample, rng)
     gxs = subject.gradients(sample, weights)
     slope = central_slope(along(subject, sample, weights, directions))
     yield Derivative("along a random direction", paired(gxs, directions), slope, np.result_type(*gxs))
@@ -71,8 +71,8 @@ def whole_first_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
             weights[k] = np.zeros_like(y)
             weights[k][row] = 1
             gxs = dict(zip(sample.floating, subject.gradients(sample, weights), strict=True))
-            for (i, place), unit in units(sample):
-                slope = central_slope(along(subject, sample, weights, unit))
+            for (i, place), unit in units(subject, sample):
+                slope = central_slope(along(subject, sample, weights, unit), subject.step(sample, i))
                 where = f"of result {k} at {row} by {sample.names[i]} at {place}"
                 yield Derivative(where, float(np.real(gxs[i][place])), slope, gxs[i].dtype)
 
@@ -84,7 +84,7 @@ def second_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
     if all(w is None for w in weights):
         return
     pull = [random_like(sample.inputs[i], rng) for i in sample.floating]
-    moves = [random_like(sample.inputs[i], rng) for i in sample.floating]
+    moves = subject.directions(sample, rng)
     shifts = [None if w is None else random_like(w, rng) for w in weights]
     found = subject.second_derivatives(sample, weights, pull)
 
@@ -116,12 +116,12 @@ def paired(gradients: Sequence[Array], directions: Sequence[Array]) -> float:
     return float(np.sum(weighted(gradients, directions)))
 
 
-def units(sample: Sample) -> Iterator[tuple[tuple[int, tuple[int, ...]], list[Array]]]:
-    """Give for each element of each floating input the direction in which it alone grows."""
+def units(subject: Subject, sample: Sample) -> Iterator[tuple[tuple[int, tuple[int, ...]], list[Array]]]:
+    """Give for each element of each floating input the direction in which it alone goes a step."""
     for i in sample.floating:
         for place in np.ndindex(sample.inputs[i].shape):
             directions = [np.zeros_like(sample.inputs[j]) for j in sample.floating]
-            directions[sample.floating.index(i)][place] = 1
+            directions[sample.floating.index(i)][place] = subject.step(sample, i)
             yield (i, place), directions
 
 

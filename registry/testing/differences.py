@@ -38,7 +38,7 @@ class Slope(NamedTuple):
 
     def tolerance(self, dtype: np.dtype[np.generic]) -> float:
         """Give the difference that the step and the precision of `dtype` explain."""
-        return relative_tolerance(dtype) * self.size + self.uncertainty + 1e-9
+        return relative_tolerance(dtype) * self.size + self.uncertainty
 
 
 def relative_tolerance(dtype: np.dtype[np.generic]) -> float:

@@ -146,6 +146,32 @@ class RightAtZero(Function):
 
 
 @caught_by("first_derivative", "by differences")
+class TinyWithAWrongSign(Function):
+    """All numbers are around 1e-12."""
+
+    def forward(self, x):
+        return 1e-12 * np.cos(x)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return 1e-12 * gy * np.sin(x)
+
+
+@caught_by("first_derivative", "by differences")
+class WrongInMicrometres(Function):
+    """A domain narrower than a step: the square, without its 2, of lengths in metres."""
+
+    domain = (3e-7, 8e-7)
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy * x
+
+
+@caught_by("first_derivative", "by differences")
 class RightForPositiveNumbers(Function):
     """The derivative of sqrt(x**2) as 1."""
 
@@ -375,6 +401,20 @@ class WrongAtZero(Function):
         zero = np.equal(x, 0)
         safe = np.where(zero, 1, x)
         return gy * np.where(zero, 1, (np.cos(safe) - np.sin(safe) / safe) / safe)
+
+
+@caught_by("special_values", "1e-13, close by it is ")
+class TinyAndWrongAtZero(Function):
+    """A parabola of numbers around 1e-12, whose slope at 0 is given as 1e-13."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return 1e-12 * x * x
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return np.where(np.equal(x, 0), 1e-13 * gy / np.maximum(np.abs(gy), 1e-300), 2e-12 * gy * x)
 
 
 @caught_by("special_values", "on x = float64 () [1.]")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from registry.numpy_protocol import Array, plain
+from registry.testing.comparison import weighted
 from registry.testing.differences import relative_tolerance
 from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, Subject, random_like, same, variables
@@ -155,7 +156,7 @@ def float32(subject: Subject) -> Iterator[None]:
             narrowed = _narrowed(wide).dtype
             if y.dtype != narrowed and y.dtype not in _numpys_dtypes(subject, narrow):
                 raise Failed(f"result {i} is {y.dtype}, expected {narrowed}\non {narrow}")
-            _close(f"result {i}", y, z, narrow)
+            _close(f"result {i}", y, z, 0.0, narrow)
         if subject.differentiable:
             _compare_derivatives(subject, narrow, exact, ys)
         yield
@@ -169,20 +170,27 @@ def _compare_derivatives(subject: Subject, narrow: Sample, exact: Sample, ys: li
     wide = [None if w is None else _widened(w) for w in weights]
     found, expected = subject.gradients(narrow, weights), subject.gradients(exact, wide)
     for i, a, b in zip(narrow.floating, found, expected, strict=True):
-        _close(f"the gradient of {narrow.names[i]}", a, b, narrow)
+        _close(f"the gradient of {narrow.names[i]}", a, b, _sum_of_sizes(ys, weights), narrow)
     directions = [random_like(a, rng) for a in found]
+    size = _sum_of_sizes(expected, directions)
     try:
         expected = subject.second_derivatives(exact, wide, [_widened(v) for v in directions])
     except Exception:  # the check of second derivatives names it
         return
     found = subject.second_derivatives(narrow, weights, directions)
     for i, a, b in zip(narrow.floating, found, expected, strict=False):
-        _close(f"the second derivative of {narrow.names[i]}", a, b, narrow)
+        _close(f"the second derivative of {narrow.names[i]}", a, b, size, narrow)
 
 
-def _close(what: str, found: Array, expected: Array, sample: Sample) -> None:
+def _sum_of_sizes(arrays: Sequence[Array], weights: Sequence[Any]) -> float:
+    return float(np.sum(np.abs(weighted(arrays, weights))))
+
+
+def _close(what: str, found: Array, expected: Array, size: float, sample: Sample) -> None:
+    """Compare with float64, but for the rounding of terms of that size, of which nothing may be left."""
     tolerance = relative_tolerance(np.dtype(np.float32))
-    if np.all(np.isfinite(expected)) and not same(found, expected, tolerance):
+    rounding = 8 * float(np.finfo(np.float32).eps) * size
+    if np.all(np.isfinite(expected)) and not same(found, expected, tolerance, rounding):
         raise Failed(
             f"{what} is {described(found)}; float64 gives {described(expected)}, "
             f"which is further away than {tolerance:.0e} of the largest\non {sample}"
