@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from registry import PluginManager, Registry, Settings, connect, hookimpl, using_registry
+from registry import Settings
+from registry.pytest_plugin import load_strictly, own_registry
 
 HEADER = "import numpy as np\nfrom registry import Function, composite, hookimpl\n"
 OPERATOR = '''
@@ -78,28 +79,13 @@ def site(tmp_path, monkeypatch):
 def fresh():
     """Give a function: a registry with these settings, the default until the test ends."""
     with ExitStack() as stack:
-
-        def make(**settings):
-            registry = Registry()
-            connect(registry, Settings(**settings))
-            return stack.enter_context(using_registry(registry))
-
-        yield make
+        yield lambda **settings: stack.enter_context(own_registry(Settings(**settings)))
 
 
 @pytest.fixture
 def publish():
     """Give a function: load operators into a registry as one plugin of this name."""
-
-    def load(registry, plugin, *targets):
-        class Fake:
-            @hookimpl
-            def register_operators(self):
-                return targets
-
-        return PluginManager(Settings(strict=True)).load_object(registry, Fake(), plugin)
-
-    return load
+    return lambda registry, plugin, *targets: load_strictly(registry, targets, plugin)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class TestExamples:
         shown = doctest.DocTestParser().get_examples(page.read_text())
         parts = ["from registry import *\n", *(e.source for e in shown), *blocks(page, "python")]
         (tmp_path / "test_page.py").write_text("".join(parts))
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "registry.testing.pytest_plugin"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "registry.pytest_plugin"]
         run = subprocess.run(
             [*command, "--rootdir", str(tmp_path), str(tmp_path)],
             capture_output=True, text=True, cwd=tmp_path,
