@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import cached_property
@@ -83,6 +84,13 @@ class Subject:
     def elementwise(self) -> bool:
         """Whether the operator says that it works element by element."""
         return self.cls is not None and self.cls.elementwise
+
+    @property
+    def files(self) -> set[str]:
+        """The files in which its author's code stands."""
+        functions = (self.cls.forward, self.cls.backward) if self.cls else (self.operator.target,)
+        codes = [getattr(inspect.unwrap(function), "__code__", None) for function in functions]
+        return {code.co_filename for code in codes if code is not None}
 
     def rng(self) -> np.random.Generator:
         """Give random numbers, the same ones at each call."""

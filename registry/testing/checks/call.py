@@ -6,8 +6,9 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 
 _CLOSE = 1e-9
-_ROUNDS = 30
+_ROUNDS = 8
+_PATIENCE = 1e-3  # seconds
 
 
 def repeated_input(subject: Subject) -> Iterator[None]:
@@ -182,47 +184,74 @@ def _next_to(x: Any) -> Any:
 
 
 def threads(subject: Subject) -> Iterator[None]:
-    """Check that two threads that call and differentiate at once get what one gets."""
-    samples = (subject.float_samples * 2)[:2]
+    """Check that two threads that call and differentiate at once get what one gets.
+
+    They take turns at every line of the operator's own code.
+    """
+    samples = subject.float_samples[:_ROUNDS]
+    n = len(samples)
     weights = [subject.weights(subject.values(s), subject.rng()) for s in samples]
     expected = [subject.outcome(s, w, variables(s.inputs)) for s, w in zip(samples, weights, strict=True)]
     failures: list[str] = []
     start = threading.Barrier(2)
+    turns = _Turns(subject.files)
 
     def work(k: int) -> None:
         start.wait()
         try:
-            for _ in range(_ROUNDS):
-                with np.errstate(all="ignore"):  # each thread has its own
-                    found = subject.outcome(samples[k], weights[k], variables(samples[k].inputs))
-                for what, right in expected[k].items():
-                    if not same(found[what], right, _CLOSE):
-                        raise Failed(
-                            f"in two threads the {what} is {described(found[what])}, in one it is "
-                            f"{described(right)}\non {samples[k]}\nkeep what a call needs on self"
-                        )
+            with turns.taken_by(k), np.errstate(all="ignore"):  # each thread has its own
+                for i in range(k, k + _ROUNDS):
+                    _agrees_with_one_thread(subject, samples[i % n], weights[i % n], expected[i % n])
         except Exception as error:  # whatever happens in the other thread is the verdict
             failures.append(str(error) or type(error).__name__)
 
-    with _switching_often():
-        workers = [threading.Thread(target=work, args=(k,)) for k in range(2)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
     if failures:
         raise Failed(failures[0])
     yield
 
 
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+def _agrees_with_one_thread(
+    subject: Subject, sample: Sample, weights: list[Any], expected: Mapping[str, Array]
+) -> None:
+    found = subject.outcome(sample, weights, variables(sample.inputs))
+    for what, right in expected.items():
+        if not same(found[what], right, _CLOSE):
+            raise Failed(
+                f"in two threads the {what} is {described(found[what])}, in one it is "
+                f"{described(right)}\non {sample}\nkeep what a call needs on self"
+            )
+
+
+class _Turns:
+    """Two threads, each of which waits for the other at every line of some files."""
+
+    def __init__(self, files: Container[str]) -> None:
+        self.files = files
+        self.may_go_on = (threading.Semaphore(0), threading.Semaphore(0))
+        self.both = True
+
+    @contextmanager
+    def taken_by(self, k: int) -> Iterator[None]:
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            if frame.f_code.co_filename not in self.files:
+                return None
+            if self.both:
+                self.may_go_on[1 - k].release()
+                self.may_go_on[k].acquire(timeout=_PATIENCE)  # the other may wait for a lock of the operator
+            return trace
+
+        sys.settrace(trace)  # of this thread alone
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+            self.both = False
+            self.may_go_on[1 - k].release()
 
 
 def references(subject: Subject) -> Iterator[None]:
