@@ -178,6 +178,17 @@ class TestNothingIsLeftUnsaid:
         examples = [block for page in PAGES for block in blocks(page, "pycon")]
         assert any(re.search(rf"\b{name}\b", text) for text in tests + examples)
 
+    def test_every_command_and_environment_variable_is_tested(self):
+        typer = pytest.importorskip("typer")
+        from registry.cli.app import app
+
+        tests = "".join(path.read_text() for path in TESTS)
+        run = re.sub(r"^COMMANDS = .*$", "", tests, flags=re.M)  # a list of their names
+        for name in typer.main.get_command(app).commands:
+            assert f'"{name}"' in run, name
+        for name in re.findall(r"^\| `(\w+)=", guide(GUIDE / "environment.md"), flags=re.M):
+            assert re.search(rf"\b{name}\b", tests), name
+
     def test_every_module_of_the_core_is_in_the_architecture(self):
         page = (ROOT / "docs" / "architecture.md").read_text()
         for module in Path(registry.__file__).parent.glob("[a-z]*.py"):
