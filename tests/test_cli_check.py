@@ -402,8 +402,9 @@ def fall_asleep(calls):
         site.install("mine", classes + HOOK.format("Quick, Cube, Slow, Later"))
         command = [sys.executable, "-m", "registry", "check", "mine", *arguments]
         started = subprocess.Popen(
-            command, env=environment(site), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            command, env=environment(site), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells take it from jobs
+        )  # fmt: skip
         while not (site.path / "asleep").exists():
             assert started.poll() is None, started.communicate()
             time.sleep(0.02)
