@@ -75,7 +75,7 @@ def _gradients(
     own, and further ones are added into it.
     """
     functions, leaves = _reachable(start)
-    pending: dict[Any, Any] = {_key(root._edge): seed}
+    pending: dict[Any, Any] = {_key(root._edge or None): seed}
     owned: set[Any] = set()
     kept: list[tuple[Variable, Any, bool]] = []
     observers = state.default.observers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from weakref import ReferenceType, ref
 
 import numpy as np
@@ -146,7 +146,7 @@ class Function:
             if isinstance(x, Variable):
                 arrays.append(x._value)
                 edge = x._edge
-                edges.append(ref(x) if edge is None else edge)
+                edges.append(ref(x) if edge is None else edge or None)
                 if x.generation > generation:
                     generation = x.generation
             else:
@@ -269,14 +269,20 @@ class Function:
         return made
 
     def _leaves(self, ys: Any, several: bool, from_constants: bool) -> Any:
-        """Make results that carry no gradient, and say in each why."""
+        """Make results that carry no gradient, and say in each why.
+
+        What was computed while recording was off is a leaf, like what somebody wraps by
+        hand; other results without a gradient are constants.
+        """
+        edge: Literal[False] | None = False
         if from_constants:
             why = "every input was a constant (an array or a number, not a Variable)"
         elif not self.differentiable:
             why = f"{self} has no derivative"
         else:
-            why = "it was computed while recording was off (no_grad)"
-        made = tuple([new_variable(y, None, 0) for y in (ys if several else (ys,))])
+            edge, why = None, "it was computed while recording was off (no_grad)"
+        generation = 0 if edge is None else -1
+        made = tuple([new_variable(y, edge, generation) for y in (ys if several else (ys,))])
         for variable in made:
             variable._why_leaf = why
         return made if several else made[0]

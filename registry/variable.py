@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import ref
 
 import numpy as np
@@ -43,7 +43,8 @@ class Variable(NumPyProtocol):
     name : str or None
         As given.
     generation : int
-        0 for a leaf; one more than the function's that made it otherwise.
+        0 for a leaf; one more than the function's that made it otherwise; -1 for a
+        constant: what an operator gives for constants, or without a derivative.
 
     Raises
     ------
@@ -64,7 +65,7 @@ class Variable(NumPyProtocol):
     __slots__ = ("__weakref__", "_edge", "_value", "_why_leaf", "generation", "grad", "name")
 
     _value: Any
-    _edge: Edge | None
+    _edge: Edge | Literal[False] | None  # None for a leaf, False for a constant
     _why_leaf: str
     grad: Any
 
@@ -95,7 +96,7 @@ class Variable(NumPyProtocol):
     def creator(self) -> Function | None:
         """The function that made this Variable, or None for a leaf."""
         edge = self._edge
-        if edge is None or isinstance(edge, ref):
+        if not edge or isinstance(edge, ref):
             return None
         return edge.function if isinstance(edge, Output) else edge
 
@@ -233,7 +234,7 @@ class Variable(NumPyProtocol):
         return new_variable(self._value.copy(), edge, self.generation)
 
 
-def new_variable(data: Any, edge: Edge | None, generation: int) -> Variable:
+def new_variable(data: Any, edge: Edge | Literal[False] | None, generation: int) -> Variable:
     """Make a Variable without checking its data, as an operator's result."""
     variable = Variable.__new__(Variable)
     variable._value = data

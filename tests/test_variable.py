@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from registry import GradientError, UnsupportedTypeError, Variable, as_array, as_variable
+from registry import (
+    Function,
+    GradientError,
+    UnsupportedTypeError,
+    Variable,
+    as_array,
+    as_variable,
+    no_grad,
+    ops,
+)
 from registry.ops import add, exp, square
 
 
@@ -125,3 +134,36 @@ def test_the_length_of_a_scalar_is_numpys_error():
 def test_a_long_value_in_the_hint_is_cut():
     with pytest.raises(UnsupportedTypeError, match=r"np\.array\(\.\.\.\)"):
         Variable(list(range(100)))
+
+
+class TestConstants:
+    """What an operator gives for constants, or without a derivative, is a constant again."""
+
+    def test_a_result_of_constants_gets_no_gradient_and_records_nothing(self):
+        t = ops.square(np.array([1.0, 2.0]))
+        assert ops.exp(t).creator is None
+        x = Variable(np.array([3.0, 4.0]))
+        y = np.sum((x - t) ** 2)
+        y.backward()
+        np.testing.assert_array_equal(x.grad, [4.0, 0.0])
+        assert (t.grad, t.generation) == (None, -1)
+
+    def test_so_does_that_of_an_operator_without_a_derivative(self):
+        class Ranks(Function):
+            differentiable = False
+
+            def forward(self, x):
+                return np.argsort(np.argsort(x)) * 1.0
+
+        x = Variable(np.array([3.0, 1.0]))
+        ranks = Ranks()(x)
+        (ranks * x).sum().backward()
+        np.testing.assert_array_equal(x.grad, [1.0, 0.0])
+        assert ranks.grad is None
+
+    def test_what_was_computed_without_recording_is_a_leaf(self):
+        x = Variable(np.array(3.0))
+        with no_grad():
+            updated = x * 0.5
+        (updated * 2).backward()
+        assert updated.grad == 2.0
