@@ -14,6 +14,7 @@ class Composite(NamedTuple):
     name: str | None
     implements: Any
     method: str | None
+    inputs: tuple[str, ...] | None
     samples: Any
     domain: Any
     expected_failures: Mapping[str, str]
@@ -24,6 +25,7 @@ def composite(
     name: str | None = None,
     implements: Any = (),
     method: str | None = None,
+    inputs: tuple[str, ...] | None = None,
     samples: Any = None,
     domain: Any = None,
     expected_failures: Mapping[str, str] | None = None,
@@ -40,6 +42,9 @@ def composite(
         The NumPy functions that reach it when called on Variables, with NumPy's arguments.
     method : str, optional
         The method of Variable that calls it.
+    inputs : tuple of str, optional
+        The parameters to differentiate by; without it, those that have no default and
+        may be given by position.
     samples, domain, expected_failures
         What checks need to know, as on `Function`.
 
@@ -55,7 +60,7 @@ def composite(
     """
 
     def mark(function: F) -> F:
-        info = Composite(name, implements, method, samples, domain, expected_failures or {})
+        info = Composite(name, implements, method, inputs, samples, domain, expected_failures or {})
         function.composite = info  # type: ignore[attr-defined]
         return function
 

@@ -7,11 +7,11 @@ knows nothing of this package handles them as it handles NumPy's.
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Give the end of a message that names what comes near, or nothing."""
     from difflib import get_close_matches  # only an error pays for its import
 
-    near = get_close_matches(name, list(known), n=3)
+    near = get_close_matches(name, list(known), n=3, cutoff=cutoff)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

@@ -215,7 +215,7 @@ class CheckItem(pytest.Item):
         return _Failure(
             str(excinfo.value),
             f"run it again: pytest {ROOT}::{operator}::{self.name}, or in Python "
-            f"Conformance({operator!r}).run({self.name!r})",
+            f"registry.testing.Conformance({operator!r}).run({self.name!r})",
         )
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:

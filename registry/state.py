@@ -238,7 +238,7 @@ class Registry:
         if candidates := self.candidates("functions", function):
             return self.catalog.choose(name, candidates).implements[function]
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
-        hint = did_you_mean(name.rpartition(".")[2], known)
+        hint = did_you_mean(name.rpartition(".")[2], known, cutoff=0.75)  # no slip of the pen, as a rule
         raise NoOperatorError(
             f"no operator implements {name}{hint}{self._lost()}; install or load a plugin that "
             f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "

@@ -16,6 +16,7 @@ pytest.importorskip("typer")
 from typer.testing import CliRunner
 
 from registry.cli.app import app
+from registry.cli.pip import distributions
 
 COMMANDS = ["plugins", "ops", "show", "grad", "check", "new", "demo", "install", "uninstall", "stubs"]
 
@@ -455,6 +456,11 @@ def test_a_broken_plugin_can_be_uninstalled(site):
     assert done.returncode == 0, done.stderr
     assert "not installed" in done.stderr
     assert "broken" not in done.stderr + done.stdout
+
+
+def test_a_plugin_is_uninstalled_by_its_name_too(site, monkeypatch):
+    site.install("opregistry-broken", "raise SystemExit(5)", key="broken")
+    assert distributions(["broken", "opregistry-broken", "other"]) == ["opregistry-broken"] * 2 + ["other"]
 
 
 def test_pips_failure_is_passed_on(tmp_path):

@@ -21,7 +21,8 @@ from registry.helpers import snake_case
 
 EXAMPLE = Path(__file__).parents[1] / "plugins_example" / "softplus"
 FILES = [
-    ".github/workflows/ci.yml", "README.md", "opregistry_mish.py", "pyproject.toml", "tests/test_mish.py"
+    ".github/workflows/ci.yml", ".gitignore", "README.md", "opregistry_mish.py", "pyproject.toml",
+    "tests/test_mish.py",
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from registry.testing import (
     check_operator,
     find_operators,
 )
-from registry.testing.samples import authors_samples, default_samples, draw, intervals
+from registry.testing.samples import checked_samples, constant_choices, default_samples, draw, intervals
 from registry.testing.subject import Subject
 
 
@@ -102,7 +102,7 @@ class TestReport:
     def test_str_has_one_line_a_check_and_the_reasons(self):
         lines = str(check_operator(Scaled)).splitlines()
         assert len(lines) == 1 + len(CHECKS)
-        assert any(line.split() == ["first_derivative", "ok", "(4)"] for line in lines)
+        assert any(line.split() == ["first_derivative", "ok", "(9)"] for line in lines)
         assert any(line.endswith("there is one result") for line in lines)
 
 
@@ -146,7 +146,7 @@ class TestSamples:
         kinds = {sample.kind for sample in Conformance(Scaled).subject.samples}
         assert kinds == {"plain", "0-d", "empty", "special"}
         shapes = {s.inputs[0].shape for s in Conformance(Scaled).subject.samples}
-        assert shapes == {(3,), (2, 3), (3, 3), (16,), (5,), (), (0,), (2, 0)}
+        assert shapes == {(3,), (2, 3), (3, 3), (2, 3, 4), (16,), (6,), (), (0,), (2, 0)}
 
     def test_two_inputs_give_broadcasting_pairs(self):
         class Product(Function):
@@ -168,7 +168,7 @@ class TestSamples:
         assert {"axis": -1} in constants
         assert {"axis": 0, "keepdims": True} in constants
         assert {"axis": 1} in constants
-        assert {len(s.inputs) for s in Conformance("clip").subject.samples} == {1, 3}
+        assert {len(s.inputs) for s in Conformance("clip").subject.samples} == {1, 2, 3}
         assert {len(s.inputs) for s in Conformance("concatenate").subject.samples} == {1, 2, 3}
 
     def test_an_operator_of_part_of_the_line_is_sampled_there_without_a_word(self):
@@ -190,9 +190,39 @@ class TestSamples:
 
     def test_the_authors_samples_replace_the_default_ones(self):
         samples = samples_of(Scaled, samples=({"x": (2, 2), "factor": 3.0}, {"x": np.float32([1.5])}))
-        assert [s.inputs[0].shape for s in samples] == [(2, 2), (1,)]
+        assert [(s.kind, s.inputs[0].shape) for s in samples] == [
+            ("plain", (2, 2)), ("special", (2, 2)), ("plain", (1,)),
+        ]  # fmt: skip
         assert samples[0].constants == {"factor": 3.0}
-        assert samples[1].inputs[0].dtype == np.float64
+        assert samples[2].inputs[0].dtype == np.float64
+
+    def test_what_is_drawn_is_tried_with_zeros_and_equal_numbers_of_its_domain_too(self):
+        _, special = samples_of(Scaled, samples=({"x": (2, 2)},))
+        np.testing.assert_array_equal(special.inputs[0], [[0, 1], [-1, 2]])
+        _, special = samples_of(Scaled, samples=({"x": (2, 2)},), domain=(0, 2))
+        np.testing.assert_array_equal(special.inputs[0], [[1, 1], [1, 1]])
+
+    def test_a_sample_of_constants_alone_takes_the_default_inputs(self):
+        samples = samples_of(Scaled, samples=({"factor": 3.0},))
+        assert {s.kind for s in samples} == {"plain", "0-d", "empty", "special"}
+        assert all(s.constants == {"factor": 3.0} for s in samples)
+
+    def test_numbers_in_a_signature_are_tried_a_little_changed(self):
+        assert {s.constants.get("factor") for s in Conformance(Scaled).subject.samples} == {None, 1.0}
+
+    def test_each_optional_input_is_tried_alone(self):
+        class Affine(Function):
+            """x * gain + bias."""
+
+            def forward(self, x, gain=None, bias=None):
+                return (x if gain is None else x * gain) + (0 if bias is None else bias)
+
+            def backward(self, gy):
+                x, gain, _ = (*self.xs, None, None)[:3]
+                return gy if gain is None else gy * gain, gy * x, gy
+
+        given = {tuple(x is not None for x in s.inputs) for s in samples_of(Affine)}
+        assert given == {(True,), (True, True), (True, False, True), (True, True, True)}
 
     def test_samples_may_be_a_class_method_of_a_generator(self):
         class Own(Scaled):
@@ -209,14 +239,14 @@ class TestSamples:
     def test_an_elementwise_operators_samples_are_tried_in_the_other_shapes(self):
         samples = samples_of(Scaled, elementwise=True, samples=({"x": (3,), "factor": 3.0},))
         assert {(s.kind, s.inputs[0].shape) for s in samples} == {
-            ("plain", (3,)), ("0-d", ()), ("empty", (0,)), ("empty", (2, 0)),
+            ("plain", (3,)), ("special", (3,)), ("0-d", ()), ("empty", (0,)), ("empty", (2, 0)),
         }  # fmt: skip
         assert all(s.constants == {"factor": 3.0} for s in samples)
 
     def test_a_negative_axis_and_an_empty_array_of_the_author_are_known_as_such(self):
         samples = [{"x": (2, 3), "axis": (0, -1)}, {"x": (0,), "axis": 0}, {"x": (2,), "axis": 0}]
         kinds = [s.kind for s in Conformance("sum", samples).subject.samples]
-        assert kinds == ["negative axis", "empty", "plain"]
+        assert [kind for kind in kinds if kind != "special"] == ["negative axis", "empty", "plain"]
 
     def test_constants_are_copied_for_each_call(self):
         class Masked(Function):
@@ -256,7 +286,7 @@ class TestSamples:
 
     def test_samples_that_are_no_dicts_are_refused(self):
         with pytest.raises(OperatorDefinitionError, match=r"expected a dict of arguments by name"):
-            list(authors_samples([(2, 3)], Conformance(Scaled).subject.inputs, {}, None))
+            checked_samples([(2, 3)], None)
 
     def test_a_required_constant_needs_samples_and_the_message_says_how(self):
         class Cut(Scaled):
@@ -268,7 +298,8 @@ class TestSamples:
         (failure,) = check_operator(Cut).failures
         assert failure.check == "result_type"
         assert "no value is known for 'length' of __init__" in failure.message
-        assert "samples = ({'x': (2, 3)},)" in failure.message
+        assert "samples = ({'length': ...},), or " in failure.message
+        assert "samples = ({'x': (2, 3), 'length': ...},)" in failure.message
 
     def test_no_samples_at_all_are_a_failure(self):
         (failure,) = check_operator("reshape", []).failures
@@ -276,7 +307,8 @@ class TestSamples:
 
     def test_no_default_samples_are_made_where_a_constant_is_required(self):
         subject = Conformance("reshape").subject
-        assert list(default_samples(subject.inputs, subject.constants, {"x": (0, 1)}, subject.rng())) == []
+        choices = list(constant_choices(subject.constants))
+        assert choices == list(default_samples(subject.inputs, choices, {"x": (0, 1)}, subject.rng())) == []
 
     def test_equal_seeds_give_equal_samples(self):
         first, second, other = (Conformance(Scaled, seed=s).subject.samples[0].inputs[0] for s in (1, 1, 2))

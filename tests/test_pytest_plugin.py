@@ -203,7 +203,7 @@ class TestOutcomes:
                 "the first derivative along a random direction is *, by differences *",
                 "on x = float64 (3,) *",
                 "run it again: pytest opregistry::mine.cube::first_derivative, or in Python "
-                "Conformance('mine.cube').run('first_derivative')",
+                "registry.testing.Conformance('mine.cube').run('first_derivative')",
                 "FAILED opregistry::mine.cube::first_derivative - the first derivative*",
             ]
         )

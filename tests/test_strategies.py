@@ -170,7 +170,7 @@ class TestElementwiseOperators:
         @repeatable
         @given(samples(cls), st.integers(0, 2**32 - 1))
         def gradients_agree(sample, seed):
-            assume(all(x.size for x in sample.inputs))
+            assume(all(x is None or x.size for x in sample.inputs))
             leaves, y = differentiable(subject, sample)
             np.sum(y).backward()
             rng = np.random.default_rng(seed)
@@ -181,7 +181,7 @@ class TestElementwiseOperators:
             assert not slope.smooth or slope.agrees(found, np.dtype(np.float64)), (found, slope)
 
         gradients_agree()
-        assert np.mean(smooth) > 0.25
+        assert np.mean(smooth) >= 0.25
 
     @each_elementwise
     def test_results_on_variables_are_numpys_on_arrays(self, cls):
@@ -193,6 +193,7 @@ class TestElementwiseOperators:
         def results_agree(sample):
             found = subject.values(sample)
             expected = subject.numpys_values(function, sample)
+            assume(expected)  # np.clip, for one, takes no single bound by position
             for a, b in zip(found, expected, strict=True):
                 assert (a.dtype, a.shape) == (b.dtype, b.shape)
                 np.testing.assert_array_equal(a, b)

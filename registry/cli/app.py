@@ -199,10 +199,10 @@ def install(names: Packages) -> None:
 
 @app.command(context_settings=_PASSED_ON)
 def uninstall(names: Packages) -> None:
-    """Uninstall plugins from this environment with pip, without asking."""
-    from registry.cli.pip import run_pip
+    """Uninstall plugins, by their names or distributions, from this environment with pip, without asking."""
+    from registry.cli.pip import distributions, run_pip
 
-    run_pip("uninstall", "-y", names=names)
+    run_pip("uninstall", "-y", names=distributions(names))
 
 
 @app.command()

@@ -123,7 +123,7 @@ def _show_reason(verdict: str, what: str, reason: str) -> None:
     say()
     say(f"{typer.style(verdict, bold=True, fg='red' if verdict == 'FAILED' else 'yellow')} {what}")
     if on_terminal():
-        console().print(Padding(Text(reason), (0, 0, 0, 4)))
+        console().print(Padding(Text(reason), (0, 0, 0, 4), expand=False))
     else:
         for line in reason.splitlines():
             say(f"    {line}")

@@ -22,6 +22,7 @@ from registry.state import default_registry
 
 _TEMPLATE = {
     "README.md.in": "README.md",
+    "gitignore.in": ".gitignore",
     "ci.yml.in": ".github/workflows/ci.yml",
     "module.py.in": "opregistry_softplus.py",
     "pyproject.toml.in": "pyproject.toml",

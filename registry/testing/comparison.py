@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from registry.numpy_protocol import Array
-from registry.testing.differences import STEP, Slope, central_slope
+from registry.testing.differences import STEP, Slope, measured_slope, representable
 from registry.testing.samples import Sample
 from registry.testing.subject import Failed, Subject, random_like
 
@@ -25,7 +25,9 @@ class Derivative(NamedTuple):
 Order: TypeAlias = Callable[[Subject, Sample], Iterable[Derivative]]
 
 
-def compared(what: str, subject: Subject, samples: Sequence[Sample], order: Order) -> Iterator[None]:
+def compared(
+    what: str, subject: Subject, samples: Sequence[Sample], order: Order, *, all_may_be_rough: bool = False
+) -> Iterator[None]:
     """Compare derivatives with differences; fail at the first that disagrees, or if none can be measured."""
     seen = measured = 0
     for sample in samples:
@@ -43,10 +45,10 @@ def compared(what: str, subject: Subject, samples: Sequence[Sample], order: Orde
             yield
     if samples and not seen:
         raise Failed("no result is floating, so it has no derivative; say differentiable = False")
-    if samples and not measured:
+    if samples and not measured and not all_may_be_rough:
         raise Failed(
-            f"no {what} could be measured: with different steps the differences disagree on all "
-            f"{len(samples)} samples; give samples away from kinks and jumps"
+            f"no {what} could be measured: with different steps the differences disagree, or are not "
+            f"finite, on all {len(samples)} samples; give samples away from kinks, jumps and poles"
         )
 
 
@@ -58,7 +60,7 @@ def first_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
         return
     directions = subject.directions(sample, rng)
     gxs = subject.gradients(sample, weights)
-    slope = central_slope(along(subject, sample, weights, directions))
+    slope = measured_slope(along(subject, sample, weights, directions))
     yield Derivative("along a random direction", paired(gxs, directions), slope, np.result_type(*gxs))
 
 
@@ -71,8 +73,8 @@ def whole_first_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
             weights[k] = np.zeros_like(y)
             weights[k][row] = 1
             gxs = dict(zip(sample.floating, subject.gradients(sample, weights), strict=True))
-            for (i, place), unit in units(subject, sample):
-                slope = central_slope(along(subject, sample, weights, unit), subject.step(sample, i))
+            for i, place, step, directions in units(subject, sample):
+                slope = measured_slope(along(subject, sample, weights, directions), step)
                 where = f"of result {k} at {row} by {sample.names[i]} at {place}"
                 yield Derivative(where, float(np.real(gxs[i][place])), slope, gxs[i].dtype)
 
@@ -93,7 +95,7 @@ def second_order(subject: Subject, sample: Sample) -> Iterator[Derivative]:
         return weighted(subject.gradients(moved(sample, moves, t), now), pull)
 
     everywhere = [*moves, *(s for s in shifts if s is not None)]
-    number, slope = paired(found, everywhere), central_slope(terms)
+    number, slope = paired(found, everywhere), measured_slope(terms)
     yield Derivative("along a random direction", number, slope, np.result_type(*found))
 
 
@@ -116,13 +118,24 @@ def paired(gradients: Sequence[Array], directions: Sequence[Array]) -> float:
     return float(np.sum(weighted(gradients, directions)))
 
 
-def units(subject: Subject, sample: Sample) -> Iterator[tuple[tuple[int, tuple[int, ...]], list[Array]]]:
-    """Give for each element of each floating input the direction in which it alone goes a step."""
-    for i in sample.floating:
-        for place in np.ndindex(sample.inputs[i].shape):
+class Unit(NamedTuple):
+    """The direction in which one element of one input grows alone, by `step`."""
+
+    input: int
+    place: tuple[int, ...]
+    step: float
+    directions: list[Array]
+
+
+def units(subject: Subject, sample: Sample) -> Iterator[Unit]:
+    """Give a direction for each element of each floating input."""
+    for k, i in enumerate(sample.floating):
+        x = sample.inputs[i]
+        for place in np.ndindex(x.shape):
             directions = [np.zeros_like(sample.inputs[j]) for j in sample.floating]
-            directions[sample.floating.index(i)][place] = subject.step(sample, i)
-            yield (i, place), directions
+            step = representable(x[place], subject.step(sample, i))
+            directions[k][place] = step
+            yield Unit(i, place, float(np.real(step)), directions)
 
 
 def along(

@@ -175,7 +175,7 @@ def _entry(target: Any) -> Operator:
         return registry.operator(target)
     for candidates in registry.catalog.names.values():
         for operator in candidates:
-            if target in (operator.target, operator.helper):
+            if target is operator.target or target is operator.helper:
                 return operator
     return make_operator(target, SESSION)
 
@@ -202,7 +202,7 @@ def _as_expected(result: Result, reason: str) -> Result:
 def _told(error: BaseException, target: Any) -> str:
     """Give an error, its notes, and the innermost line of the operator's own file that it came from."""
     lines = "".join(traceback.format_exception_only(error)).splitlines()
-    with suppress(TypeError):  # a class of a notebook has no file
+    with suppress(TypeError, OSError):  # a class of a notebook has no file
         file = inspect.getsourcefile(target)
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         lines += [f"at {frame.filename}:{frame.lineno}: {frame.line}" for frame in own[-1:]]

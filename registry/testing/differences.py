@@ -7,14 +7,15 @@ edge of the domain lies near, and the number says nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from registry.numpy_protocol import Array
 
-STEP = 1e-4
+STEP = 2.0**-13  # a power of 2, about 1e-4, so that steps along a `representable` way are exact
 _SHORT = STEP / 1024  # sees the single jumps of a function that jumps many times within a step
+_SHRUNK = (2.0**-10, 2.0**-20)
 _TRUSTED = 1e-2
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -44,6 +45,29 @@ class Slope(NamedTuple):
 def relative_tolerance(dtype: np.dtype[np.generic]) -> float:
     """Give what two computations of one derivative may differ by: 5e-7 in float64, 2e-3 in float32."""
     return float(np.finfo(dtype).eps) ** 0.4  # type: ignore[type-var, no-any-return]
+
+
+def representable(x: Array, direction: Any) -> Array:
+    """Round a direction such that a short step along it from `x` leads to a number of `x`'s type."""
+    return np.asarray(((x + _SHORT * direction) - x) / _SHORT)
+
+
+def measured_slope(terms: Callable[[float], Array], scale: float = 1.0) -> Slope:
+    """Differentiate the sum of `terms` at 0, by shorter steps where the usual ones find no smooth function.
+
+    Parameters
+    ----------
+    terms, scale
+        As those of `central_slope`.
+    """
+    usual = central_slope(terms, scale)
+    if usual.smooth:
+        return usual
+    for shrunk in _SHRUNK:
+        slope = central_slope(lambda t, shrunk=shrunk: terms(shrunk * t), shrunk * scale)  # type: ignore[misc]
+        if slope.smooth and slope.uncertainty <= _TRUSTED * slope.size:
+            return slope
+    return usual
 
 
 def central_slope(terms: Callable[[float], Array], scale: float = 1.0) -> Slope:

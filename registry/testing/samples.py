@@ -19,10 +19,11 @@ Interval: TypeAlias = tuple[float, float]
 REAL: Interval = (-inf, inf)
 GUESSES: tuple[Interval, ...] = (REAL, (0, inf), (-1, 1), (1, inf), (0, 1))
 
-_PLAIN = ((3,), (2, 3), (3, 3))
+_PLAIN = ((3,), (2, 3), (3, 3), (2, 3, 4))
 _PAIRS = (((3,), ()), ((), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((1,), (3,)))
 _WIDE = (16,)
 _SPECIAL = (0.0, 1.0, -1.0, 2.0)
+_TIED = (0.0, 1.0, -1.0, 2.0, 2.0, -1.0)
 _MOST_SPECIAL = 16
 
 
@@ -114,37 +115,61 @@ def intervals(domain: Any, inputs: Sequence[Parameter]) -> dict[str, Interval]:
     return {name: declared.get(name, REAL) for name in names}
 
 
-def authors_samples(
-    given: Any, inputs: Sequence[Parameter], domains: Mapping[str, Interval], rng: np.random.Generator
-) -> Iterator[Sample]:
-    """Give the author's samples: dicts of arguments, in which a shape stands for a random array."""
-    for arguments in given(rng) if callable(given) else given:
+def checked_samples(given: Any, rng: np.random.Generator) -> list[Mapping[str, Any]]:
+    """Give an author's dicts of arguments.
+
+    Raises
+    ------
+    OperatorDefinitionError
+        If they are anything else.
+    """
+    if isinstance(given, Iterator):
+        raise OperatorDefinitionError(
+            "samples is an iterator, which can be read once; give a tuple or a list"
+        )
+    found = list(given(rng) if callable(given) else given)
+    for arguments in found:
         if not isinstance(arguments, Mapping):
             raise OperatorDefinitionError(
                 f"samples has {arguments!r}; expected a dict of arguments by name, such as {{'x': (2, 3)}}"
             )
-        constants, arrays, names = dict(arguments), [], []
-        for p in inputs:
-            if p.kind is Parameter.VAR_POSITIONAL:
-                several = constants.pop(p.name, ())
-                arrays += [_array(x, domains[p.name], rng) for x in several]
-                names += [f"{p.name}[{i}]" for i in range(len(several))]
-            else:
-                arrays.append(_array(constants.pop(p.name, None), domains[p.name], rng))
-                names.append(p.name)
-        while arrays and arrays[-1] is None:
-            del arrays[-1], names[-1]
-        yield Sample(tuple(arrays), constants, tuple(names), _kind(arrays, constants))
+    return found
+
+
+def authors_sample(
+    arguments: Mapping[str, Any],
+    inputs: Sequence[Parameter],
+    domains: Mapping[str, Interval],
+    rng: np.random.Generator,
+) -> Sample:
+    """Make a sample of an author's dict of arguments, in which a shape stands for a random array."""
+    constants, arrays, names = dict(arguments), [], []
+    for p in inputs:
+        if p.kind is Parameter.VAR_POSITIONAL:
+            several = constants.pop(p.name, ())
+            arrays += [_array(x, domains[p.name], rng) for x in several]
+            names += [f"{p.name}[{i}]" for i in range(len(several))]
+        else:
+            arrays.append(_array(constants.pop(p.name, None), domains[p.name], rng))
+            names.append(p.name)
+    while arrays and arrays[-1] is None:
+        del arrays[-1], names[-1]
+    return Sample(tuple(arrays), constants, tuple(names), _kind(arrays, constants))
 
 
 def _array(value: Any, domain: Interval, rng: np.random.Generator) -> Any:
     if value is None:
         return None
-    if isinstance(value, tuple) and all(isinstance(n, int) for n in value):
+    if is_shape(value):
         return draw(rng, value, domain)
     array = np.asarray(value)
     wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind)
     return array if wide is None else array.astype(wide)
+
+
+def is_shape(value: Any) -> bool:
+    """Say whether an author's sample gives a shape in place of an array."""
+    return isinstance(value, tuple) and all(isinstance(n, int | np.integer) for n in value)
 
 
 def _kind(arrays: Sequence[Any], constants: Mapping[str, Any]) -> str:
@@ -161,28 +186,48 @@ def _counts_from_the_end(constants: Mapping[str, Any]) -> bool:
 
 def default_samples(
     inputs: Sequence[Parameter],
-    constants: Sequence[Parameter],
+    choices: Sequence[Mapping[str, Any]],
     domains: Mapping[str, Interval],
     rng: np.random.Generator,
 ) -> Iterator[Sample]:
-    """Give samples from the signature alone: every arity, shape and simple constant that may be.
+    """Give samples with these choices of constants: every arity and shape that may be.
 
     What an operator does not take, its forward refuses; the caller drops those.
     """
-    choices = list(_constant_choices(constants))
     for names, own in _arities(inputs, domains):
         count = len(own)
         for chosen in choices:
             kind = _kind((), chosen)
             for shape in _PLAIN:
-                yield Sample(tuple([draw(rng, shape, domain) for domain in own]), chosen, names, kind)
+                yield Sample(_drawn(rng, [shape] * count, own), chosen, names, kind)
         for chosen in choices[:1]:
             for kind, shapes in _other_shapes(count):
-                yield Sample(tuple(map(draw, [rng] * count, shapes, own)), chosen, names, kind)
-            wide = [draw(rng, _WIDE, domain, wide=True) for domain in own]
-            yield Sample(tuple(wide), chosen, names)
+                yield Sample(_drawn(rng, shapes, own), chosen, names, kind)
+            yield Sample(_drawn(rng, [_WIDE] * count, own, wide=True), chosen, names)
             for values in _special_values(own):
                 yield Sample(values, chosen, names, "special")
+
+
+def _drawn(
+    rng: np.random.Generator,
+    shapes: Sequence[tuple[int, ...]],
+    domains: Sequence[Interval | None],
+    *,
+    wide: bool = False,
+) -> tuple[Any, ...]:
+    """Draw an array for each domain; None, an input left out, stays None."""
+    pairs = zip(shapes, domains, strict=True)
+    return tuple([None if domain is None else draw(rng, shape, domain, wide=wide) for shape, domain in pairs])
+
+
+def tied_sample(arguments: Mapping[str, Any], sample: Sample, domains: Mapping[str, Interval]) -> Sample:
+    """Give an author's sample with zeros, ones and equal numbers in the arrays that are drawn."""
+    inputs = list(sample.inputs)
+    for i, name in enumerate(sample.names):
+        values = _within(_TIED, domains[name.partition("[")[0]])
+        if values and is_shape(arguments.get(name)):
+            inputs[i] = np.resize(np.array(values), inputs[i].shape)
+    return replace(sample, inputs=tuple(inputs), kind="special")
 
 
 def reshaped_samples(sample: Sample) -> Iterator[Sample]:
@@ -195,7 +240,8 @@ def reshaped_samples(sample: Sample) -> Iterator[Sample]:
 
 
 def _other_shapes(count: int) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
-    yield "0-d", [()] * count
+    for _ in range(3):
+        yield "0-d", [()] * count
     for shape in ((0,), (2, 0)):
         yield "empty", [shape] * count
     if count > 1:
@@ -205,22 +251,28 @@ def _other_shapes(count: int) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
 
 def _arities(
     inputs: Sequence[Parameter], domains: Mapping[str, Interval]
-) -> Iterator[tuple[tuple[str, ...], list[Interval]]]:
-    """Give names and domains of the inputs: without optional ones, with them; one to three of any number."""
+) -> Iterator[tuple[tuple[str, ...], list[Interval | None]]]:
+    """Give names and domains of the inputs, None for one that is left out.
+
+    Without the optional ones, with each of them alone, and with all; one to three of any number.
+    """
     fixed = [p.name for p in inputs if p.kind is not Parameter.VAR_POSITIONAL]
-    required = [p.name for p in inputs if p.name in fixed and p.default is Parameter.empty]
     variadic = [p.name for p in inputs if p.name not in fixed]
     if variadic:
         for count in (2, 3, 1):
             names = fixed + [f"{variadic[0]}[{i}]" for i in range(count)]
             yield tuple(names), [domains[name.partition("[")[0]] for name in names]
         return
-    for names in (required, fixed) if len(fixed) > len(required) else (required,):
-        yield tuple(names), [domains[name] for name in names]
+    required = [p.name for p in inputs if p.default is Parameter.empty]
+    optional = fixed[len(required) :]
+    for given in dict.fromkeys([(), *((name,) for name in optional), tuple(optional)]):
+        count = max((fixed.index(name) + 1 for name in given), default=len(required))
+        own = [domains[name] if name in required or name in given else None for name in fixed[:count]]
+        yield tuple(fixed[:count]), own
 
 
-def _constant_choices(constants: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
-    """Give constants that a signature suggests: the defaults, each switch turned, an axis or two."""
+def constant_choices(constants: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
+    """Give constants that a signature suggests: the defaults, each changed a little, an axis or two."""
     axes = [p.name for p in constants if p.name == "axis"]
     required = [p.name for p in constants if p.default is Parameter.empty]
     if set(required) - set(axes):
@@ -228,6 +280,9 @@ def _constant_choices(constants: Sequence[Parameter]) -> Iterator[dict[str, Any]
     first = dict.fromkeys(required, 0)
     yield first
     switches = [p.name for p in constants if isinstance(p.default, bool)]
+    for p in constants:
+        if isinstance(p.default, int | float) and not isinstance(p.default, bool) and p.name not in axes:
+            yield {**first, p.name: p.default + 1 if isinstance(p.default, int) else p.default / 2 or 0.5}
     for axis in (0, -1, 1) if axes else ():
         chosen = {**first, "axis": axis}
         if chosen != first:
@@ -238,10 +293,20 @@ def _constant_choices(constants: Sequence[Parameter]) -> Iterator[dict[str, Any]
         yield {**first, switch: not next(p.default for p in constants if p.name == switch)}
 
 
-def _special_values(domains: Sequence[Interval]) -> Iterator[tuple[Array, ...]]:
+def _special_values(domains: Sequence[Interval | None]) -> Iterator[tuple[Any, ...]]:
     """Give zeros and ones, one by one and all together, as far as they lie within the domains."""
-    inside = [[v for v in _SPECIAL if low < v < high] for low, high in domains]
+    inside = [_within(_SPECIAL, domain) for domain in domains]
     for values in islice(product(*inside), _MOST_SPECIAL):
-        yield tuple(map(np.asarray, values))
+        yield tuple([None if v is None else np.asarray(v) for v in values])
     if all(inside):
-        yield tuple(np.array([*values, values[-1]]) for values in inside)
+        tied = [_within(_TIED, domain) for domain in domains]
+        yield tuple(
+            [None if domain is None else np.array(v) for v, domain in zip(tied, domains, strict=True)]
+        )
+
+
+def _within(values: Sequence[float], domain: Interval | None) -> list[Any]:
+    if domain is None:
+        return [None]
+    low, high = domain
+    return [v for v in values if low < v < high]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from inspect import Parameter
@@ -17,16 +17,22 @@ from registry.function import Function
 from registry.helpers import constant_parameters, input_parameters, signature
 from registry.modes import no_grad
 from registry.numpy_protocol import Array, plain
+from registry.testing.differences import representable
 from registry.testing.samples import (
     GUESSES,
     Sample,
-    authors_samples,
+    authors_sample,
+    checked_samples,
+    constant_choices,
     default_samples,
     intervals,
+    is_shape,
     reshaped_samples,
+    tied_sample,
 )
 from registry.variable import Variable
 
+_FRACTION = 2.0**-20  # a short step is then many times the distance to the next number
 _CALLS = 4  # that random numbers agree by chance in all of them is unlikely, even in an array of one
 
 
@@ -59,16 +65,19 @@ class Subject:
         self.cls: type[Function] | None = target if isinstance(target, type) else None
         self.seed = seed
         self.full = full
-        declared = self.cls or target.composite
-        self.given = declared.samples if samples is None else samples
+        declared: Any = self.cls or target.composite
+        self.given = list(samples) if isinstance(samples, Iterator) else samples
+        if samples is None:
+            self.given = declared.samples
         self.domain = declared.domain
         if self.cls is not None:
             self.inputs = input_parameters(self.cls)
             self.constants = constant_parameters(self.cls)
         else:
-            parameters = list(signature(target).parameters.values())
-            self.inputs = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-            self.constants = [p for p in parameters if p.default is not p.empty]
+            parameters = [p for p in signature(target).parameters.values() if p.kind is not p.VAR_KEYWORD]
+            named = _without_default(parameters) if declared.inputs is None else declared.inputs
+            self.inputs = [p for p in parameters if p.name in named]
+            self.constants = [p for p in parameters if p.name not in named]
 
     @property
     def differentiable(self) -> bool:
@@ -110,13 +119,28 @@ class Subject:
     def _tried(self) -> list[tuple[Sample, Exception | None]]:
         """Samples with finite results, and those that forward refused with its error."""
         rng = np.random.default_rng([self.seed, 0])
-        if self.given is not None:
-            found = list(authors_samples(self.given, self.inputs, intervals(self.domain, self.inputs), rng))
-            shaped = reshaped_samples(found[0]) if self.elementwise and found else ()
-            return [(sample, None) for sample in found] + self._outcomes(shaped)[0]
+        if self.given is None:
+            return self._defaults(list(constant_choices(self.constants)), rng)
+        tried: list[tuple[Sample, Exception | None]] = []
+        for arguments in checked_samples(self.given, rng):
+            if not any(p.name in arguments for p in self.inputs):
+                tried += self._defaults([arguments], rng)
+                continue
+            domains = intervals(self.domain, self.inputs)
+            sample = authors_sample(arguments, self.inputs, domains, rng)
+            like_it = list(reshaped_samples(sample)) if self.elementwise and not tried else []
+            if any(is_shape(arguments.get(name)) for name in sample.names):
+                like_it.append(tied_sample(arguments, sample, domains))
+            tried += [(sample, None), *self._outcomes(like_it)[0]]
+        return tried
+
+    def _defaults(
+        self, choices: list[Mapping[str, Any]], rng: np.random.Generator
+    ) -> list[tuple[Sample, Exception | None]]:
+        """Try the default samples, in the first domain where the results are numbers."""
         for guess in GUESSES if self.domain is None else (self.domain,):
             domains = intervals(guess, self.inputs)
-            tried, everywhere = self._outcomes(default_samples(self.inputs, self.constants, domains, rng))
+            tried, everywhere = self._outcomes(default_samples(self.inputs, choices, domains, rng))
             if everywhere:
                 break
         return tried
@@ -176,13 +200,27 @@ class Subject:
         """
         if not self.differentiable:
             raise NotApplicable("differentiable = False")
-        if found := [sample for sample in self.plain_samples if sample.floating]:
-            return found
-        raise NotApplicable("no sample has a floating input")
+        for kind in ("plain", "negative axis", "0-d"):
+            found = [sample for sample in self.samples if sample.kind == kind and sample.floating]
+            if any(x is not None and x.size for sample in found for x in sample.inputs):
+                return found
+        raise NotApplicable("no sample has a floating input with elements")
 
     def call(self, sample: Sample, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Call the helper with some inputs, and a copy of the sample's constants; give all results."""
-        ys = self.operator.helper(*inputs, **deepcopy(dict(sample.constants)))
+        return self.call_with(copied(sample.constants), sample, inputs)
+
+    def call_with(
+        self, constants: Mapping[str, Any], sample: Sample, inputs: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Call the helper with these very constants."""
+        if self.cls is None and not any(p.kind is p.VAR_POSITIONAL for p in self.inputs):
+            names = zip(sample.names, inputs, strict=True)
+            ys = _call_by_name(
+                self.operator.helper, {**constants, **{n: x for n, x in names if x is not None}}
+            )
+        else:
+            ys = self.operator.helper(*inputs, **constants)
         return ys if isinstance(ys, tuple) else (ys,)
 
     def ways_to_call_twice(self, sample: Sample) -> Iterator[Callable[[Sequence[Any]], tuple[Any, ...]]]:
@@ -204,7 +242,7 @@ class Subject:
     def _one_instance(self, sample: Sample) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
         """Make an instance, and give it as a function from inputs to results."""
         assert self.cls is not None
-        instance = self.cls(**deepcopy(dict(sample.constants)))
+        instance = self.cls(**copied(sample.constants))
 
         def call(inputs: Sequence[Any]) -> tuple[Any, ...]:
             left_out = [None] * (len(self.inputs) - len(inputs))  # as the helper gives them
@@ -219,14 +257,17 @@ class Subject:
             return [np.asarray(plain(y)) for y in self.call(sample, variables(sample.inputs))]
 
     def call_numpy(
-        self, function: Callable[..., Any], sample: Sample, inputs: Sequence[Any]
+        self, function: Callable[..., Any], sample: Sample, inputs: Sequence[Any], target: Any = None
     ) -> tuple[Any, ...]:
-        """Call a NumPy function that the operator implements with a sample's arguments."""
+        """Call a NumPy function that the operator implements, or in its place `target`, with a sample."""
         several = any(p.kind is Parameter.VAR_POSITIONAL for p in self.inputs)
         arrays = [inputs] if several and not isinstance(function, np.ufunc) else inputs
-        constants = deepcopy(dict(sample.constants))
+        constants = copied(sample.constants)
+        if self.cls is None and not several:
+            constants.update(zip(sample.names[1:], inputs[1:], strict=True))
+            arrays = inputs[:1]
         places = [constants.pop(name) for name in _by_position(function, constants)]
-        ys = function(*arrays, *places, **constants)
+        ys = (target or function)(*arrays, *places, **constants)
         return tuple(ys) if isinstance(ys, tuple | list) else (ys,)
 
     def numpys_values(self, function: Callable[..., Any], sample: Sample) -> list[Array]:
@@ -246,14 +287,16 @@ class Subject:
         return [np.zeros(y.shape) if w is None else w for w, y in zip(drawn, ys, strict=True)]
 
     def step(self, sample: Sample, i: int) -> float:
-        """Give how far one may go along an input: 1, or the width of its domain where that is narrower."""
+        """Give how far to go along an input: 1, more where numbers are large, no more than its domain."""
         low, high = intervals(self.domain, self.inputs)[sample.names[i].partition("[")[0]]
-        return min(1.0, high - low)
+        size = float(np.max(np.abs(sample.inputs[i]), initial=0.0))
+        return min(max(1.0, size * _FRACTION), high - low)
 
     def directions(self, sample: Sample, rng: np.random.Generator) -> list[Array]:
         """Draw a way to go for each floating input."""
         return [
-            np.asarray(self.step(sample, i) * random_like(sample.inputs[i], rng)) for i in sample.floating
+            representable(sample.inputs[i], self.step(sample, i) * random_like(sample.inputs[i], rng))
+            for i in sample.floating
         ]
 
     def gradients(self, sample: Sample, weights: Sequence[Any]) -> list[Array]:
@@ -287,6 +330,29 @@ class Subject:
         pairs = [(gx, v) for gx, v in zip(gxs, directions, strict=True) if gx is not None]
         pull_back([gx for gx, _ in pairs], [v for _, v in pairs])
         return gradients_of(everything)
+
+
+def _without_default(parameters: Iterable[Parameter]) -> list[str]:
+    return [p.name for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]
+
+
+def copied(constants: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a sample's constants for one call; what cannot be copied, such as a module, is given as it is."""
+    copies = {}
+    for name, value in constants.items():
+        try:
+            copies[name] = deepcopy(value)
+        except Exception:  # whatever its type says to being copied
+            copies[name] = value
+    return copies
+
+
+def _call_by_name(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call a function with arguments by name, except those that have none for its caller."""
+    parameters = signature(function).parameters.values()
+    first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.name in arguments]
+    rest = {name: value for name, value in arguments.items() if name not in first}
+    return function(*(arguments[name] for name in first), **rest)
 
 
 def _by_position(function: Callable[..., Any], names: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from registry import Function, composite
+from registry import Function, composite, ops
 
 RIGHT = []
 
@@ -750,3 +750,199 @@ def moments(x, *, centred=False):
     mean = np.mean(x)
     rest = x - mean if centred else x
     return mean, np.mean(rest * rest)
+
+
+# Steep, far out, narrow, or of no range that is usual.
+
+
+@right
+class CubeRoot(Function):
+    """A cube root, whose slope at 0 is infinite."""
+
+    elementwise = True
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return np.cbrt(x)
+
+    def backward(self, gy):
+        (y,) = self.ys
+        return gy / (3 * y * y)
+
+
+@right
+class SteepStep(Function):
+    """A tanh that goes from -1 to 1 within 1e-6."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return np.tanh(1e6 * x)
+
+    def backward(self, gy):
+        (y,) = self.ys
+        return gy * 1e6 * (1 - y * y)
+
+
+@right
+class Resonance(Function):
+    """A line of a width of 1e6 at 1e9: frequencies in hertz."""
+
+    domain = (0.99e9, 1.01e9)
+
+    def forward(self, x):
+        return 1 / (1 + ((x - 1e9) / 1e6) ** 2)
+
+    def backward(self, gy):
+        (x,), (y,) = self.xs, self.ys
+        return -2e-6 * gy * ((x - 1e9) / 1e6) * y * y
+
+
+@right
+class SlowCosine(Function):
+    """A cosine with a period of 1e9."""
+
+    domain = (1e9, 1e10)
+
+    def forward(self, x):
+        return np.cos(x / 1e9)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return -gy * np.sin(x / 1e9) / 1e9
+
+
+@right
+class Wavelengths(Function):
+    """Wave numbers of light, in its author's numbers around 5e-7 and without a domain."""
+
+    samples = ({"x": np.array([4e-7, 5e-7, 7e-7])},)
+
+    def forward(self, x):
+        return 1 / (x * 1e7)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return -gy / (x * x * 1e7)
+
+
+@right
+class Octaves(Function):
+    """Seven sines, each of twice the frequency of the one before."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return np.stack([np.sin(2**k * math.pi * x) for k in range(7)])
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return sum(gy[k] * 2**k * math.pi * np.cos(2**k * math.pi * x) for k in range(7))
+
+
+@right
+class TooLargeForFloat32(Function):
+    """exp(2 x**2), which is 1e38 at x = 6.6."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return np.exp(2 * x * x)
+
+    def backward(self, gy):
+        (x,), (y,) = self.xs, self.ys
+        return gy * 4 * x * y
+
+
+@right
+class TooSmallForFloat32(Function):
+    """The square of Planck's constant as a factor."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return 6.6e-34**2 * x * x
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy * 2 * 6.6e-34**2 * x
+
+
+@right
+class PositiveOnes(Function):
+    """The positive elements: how many there are depends on the numbers."""
+
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return x[x > 0]
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return ops.add_at(gy, np.greater(x, 0), x.shape)
+
+
+# What a sample must say.
+
+
+@right
+class ByAModule(Function):
+    """A constant that cannot be copied."""
+
+    samples = ({"x": (3,), "xp": np},)
+
+    def __init__(self, xp):
+        self.xp = xp
+
+    def forward(self, x):
+        return self.xp.sin(x)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy * np.cos(x)
+
+
+@right
+class ScaledBy(Function):
+    """A required constant, given by a sample for all the default inputs."""
+
+    samples = ({"factor": 3.0}, {"factor": -0.5})
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+    def backward(self, gy):
+        return self.factor * gy
+
+
+@right
+@composite(
+    inputs=("x", "w", "b"), samples=({"x": (4, 3), "w": (3, 2), "b": (2,)}, {"x": (4, 3), "w": (3, 2)})
+)
+def affine(x, w, b=None):
+    """An input that may be left out."""
+    return x @ w if b is None else x @ w + b
+
+
+@right
+@composite(inputs=("x",), samples=({"x": (3,), "shape": (2, 3)},))
+def spread_to(x, shape):
+    """A constant without a default."""
+    return np.broadcast_to(x, shape) * 1
+
+
+@right
+@composite(samples=({"x": (3,), "p": 3},))
+def norm_of(x, *, p):
+    """A constant that goes by name."""
+    return np.sum(np.abs(x) ** p) ** (1 / p)
+
+
+@right
+@composite()
+def with_a_helper(x):
+    """Of constants, the helpers in it record nothing."""
+    return ops.square(x) + ops.sin(x)

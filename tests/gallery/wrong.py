@@ -442,7 +442,7 @@ class WrongForEqualInputs(Function):
         return gx, gx * 1.0
 
 
-@caught_by("special_values", "the gradient along [1. 1.] is ")
+@caught_by("special_values", "the gradient of all together is ")
 class WrongForATie(Function):
     """The larger of two; where they are equal, each gets the whole gradient."""
 
@@ -1577,6 +1577,7 @@ class OtherDefault(Function):
     """It multiplies along the first axis by default, numpy.prod along all."""
 
     implements = np.prod
+    domain = (0, math.inf)
     samples = ({"x": (2, 3)}, {"x": (2, 3), "axis": 1})
 
     def __init__(self, axis=0):
@@ -1671,3 +1672,227 @@ class AbsInBackward(Function):
     def backward(self, gy):
         (x,) = self.xs
         return 3 * gy * np.abs(x) ** 2
+
+
+# Only a sample that nobody thinks of shows it.
+
+
+@caught_by("result_type", "the results are nan or infinite on all samples")
+class NowhereNearTheSamples(Function):
+    """A logarithm from 20 on, and no domain that says so: nothing would be differentiated."""
+
+    def forward(self, x):
+        return np.log(x - 20)
+
+    def backward(self, gy):
+        return gy * 7
+
+
+@caught_by("result_type", "no sample has a floating input with elements")
+class SamplesOfIntegers(Sine):
+    """An array of integers where floating numbers were meant: nothing would be differentiated."""
+
+    samples = ({"x": [2, 3]},)
+
+    def backward(self, gy):
+        return gy * 7
+
+
+@caught_by("result_type", "forward returned an empty tuple")
+class NoResultAtAll(Sine):
+    """An empty tuple."""
+
+    def forward(self, x):
+        return ()
+
+
+@caught_by("result_type", "samples is an iterator, which can be read once")
+class SamplesReadOnce(Sine):
+    """Samples by an iterator."""
+
+    samples = iter([{"x": (2,)}])
+
+
+@caught_by("first_derivative", "on x = float64 (2, 3, 4)")
+class SumForTwoAxes(Function):
+    """A sum along the second axis, whose gradient is spread along the last."""
+
+    def forward(self, x):
+        if x.ndim < 2:
+            raise ValueError("expected two axes")
+        return np.sum(x, axis=1)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        rows = np.sum(gy, axis=-1, keepdims=True) if gy.ndim > 1 else np.expand_dims(gy, -1)
+        return np.broadcast_to(np.expand_dims(rows, -1) if gy.ndim > 1 else rows, x.shape)
+
+
+@caught_by("first_derivative", "slope = ")
+class IgnoresItsConstant(Function):
+    """A leaky relu whose backward knows the default slope only."""
+
+    def __init__(self, slope=0.01):
+        self.slope = slope
+
+    def forward(self, x):
+        return np.where(x > 0, x, self.slope * x)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return np.where(x > 0, gy, 0.01 * gy)
+
+
+@caught_by("first_derivative", "by differences")
+class ForgetsTheSecondOption(Function):
+    """A gain and a bias, either of which may be left out; a bias alone is forgotten."""
+
+    def forward(self, x, gain=None, bias=None):
+        y = x * 1 if gain is None else x * gain
+        return y if bias is None else y + bias
+
+    def backward(self, gy):
+        x, gain, bias = (*self.xs, None, None)[:3]
+        if gain is None:
+            return gy, None, None
+        return gy * gain, gy * x, None if bias is None else gy
+
+
+@caught_by("special_values", "is nan, close by it is ")
+class ProductByAQuotient(Function):
+    """The gradient of a product as the product over each element, which may be 0."""
+
+    samples = ({"x": (2, 3)},)
+
+    def forward(self, x):
+        return np.prod(x)
+
+    def backward(self, gy):
+        (x,), (y,) = self.xs, self.ys
+        return gy * y / x
+
+
+@caught_by("special_values", "the second derivative along a random direction is")
+class FlatAtZero(Function):
+    """sin(x) / x, whose gradient at 0 is right, and a constant."""
+
+    def forward(self, x):
+        return np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x))
+
+    def backward(self, gy):
+        (x,) = self.xs
+        zero = np.equal(x, 0)
+        safe = np.where(zero, 1.0, x)
+        return gy * np.where(zero, 0.0, (np.cos(safe) - np.sin(safe) / safe) / safe)
+
+
+@caught_by("special_values", "the gradient of all together is ")
+class EachSmallestGetsAll(Function):
+    """The smallest element; of equal ones each gets the whole gradient."""
+
+    samples = ({"x": (6,)},)
+
+    def forward(self, x):
+        return x.min()
+
+    def backward(self, gy):
+        (x,), (y,) = self.xs, self.ys
+        return np.where(np.equal(x, y), gy, 0 * gy)
+
+
+@caught_by("inputs_unchanged", "forward wrote into kernel, a constant of __init__")
+class ScalesItsKernel(Function):
+    """The caller's kernel is normalised in place."""
+
+    samples = ({"x": (5,), "kernel": np.array([1.0, 2.0, 3.0])},)
+    constants = ("kernel",)
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def forward(self, x):
+        self.kernel /= self.kernel.sum()
+        return x * self.kernel[0]
+
+    def backward(self, gy):
+        return gy * self.kernel[0]
+
+
+@caught_by("independent_calls", "keep what a call needs on self")
+class NormOnTheClass(Function):
+    """The norm of the last call is every call's."""
+
+    samples = ({"x": (3,)},)
+    once_differentiable = True
+
+    def forward(self, x):
+        type(self)._norm = math.sqrt(np.sum(x * x))
+        return x / self._norm
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy / self._norm - x * np.sum(gy * x) / self._norm**3
+
+
+@caught_by("numpy_function", "int64")
+class RoundsIntegers(Function):
+    """The result has the dtype of the input, which may be an integer's."""
+
+    implements = np.arctan
+    domain = (-math.inf, math.inf)
+
+    def forward(self, x):
+        return np.arctan(x).astype(x.dtype)
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy / (1 + x * x)
+
+
+@caught_by("numpy_function", "nan")
+class KeepsNan(Function):
+    """It claims numpy.fmax, and keeps a nan as numpy.maximum does."""
+
+    implements = np.fmax
+
+    def forward(self, x0, x1):
+        return np.maximum(x0, x1)
+
+    def backward(self, gy):
+        x0, x1 = self.xs
+        first = (np.greater(x0, x1) * 0.5) + (np.greater_equal(x0, x1) * 0.5)
+        return gy * first, gy * (1 - first)
+
+
+@caught_by("method", "name 'scael' is not defined")
+class MisspeltMethod(Function):
+    """Its method raises."""
+
+    method = "scaled_up"
+
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, gy):
+        return 2 * gy
+
+    @classmethod
+    def from_method(cls, x):
+        return cls()(scael(x))  # noqa: F821
+
+
+@caught_by("method", "missing 1 required positional argument: 'factor'")
+class MethodOfMore(Function):
+    """Its method wants what the operator does not have."""
+
+    method = "scaled_twice"
+
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, gy):
+        return 2 * gy
+
+    @classmethod
+    def from_method(cls, x, factor):
+        return cls()(x)

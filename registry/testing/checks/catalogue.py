@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,15 @@ import numpy as np
 from registry.catalog import SESSION, function_name
 from registry.errors import AmbiguousOperatorError, RegistryError, UnknownOperatorError
 from registry.helpers import signature
-from registry.numpy_protocol import plain
+from registry.numpy_protocol import Array, plain
 from registry.state import default_registry
 from registry.testing.samples import Sample, described
-from registry.testing.subject import Failed, NotApplicable, Subject, same, variables
+from registry.testing.subject import Failed, NotApplicable, Subject, copied, same, variables
+from registry.variable import Variable
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "numpy_function": ("inputs_unchanged",),
+    "method": ("inputs_unchanged",),
     "helper": (),
     "elementwise": ("inputs_unchanged",),
 }
@@ -26,34 +28,80 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 def numpy_function(subject: Subject) -> Iterator[None]:
     """Check that calling each function of `implements` on Variables gives what it gives on arrays.
 
-    Values, shapes and dtypes must agree. Calls go through NumPy itself, where the
-    function reaches this operator, so the parameters must fit too.
+    Values, shapes and dtypes must agree, for integers and with a nan, too. Calls go
+    through NumPy itself, where the function reaches this operator, so the parameters
+    must fit.
     """
     calls = subject.operator.implements
     if not calls:
         raise NotApplicable("it implements no NumPy function")
     for function, own in calls.items():
-        reaches_it = _reached(function) is own
+        target = None if _reached(function) is own else own
         compared = 0
-        for sample in subject.samples:
+        for sample in [variant for plain_one in subject.samples for variant in _variants(plain_one)]:
             expected = subject.numpys_values(function, sample)
             if not expected:
                 continue
-            xs = variables(sample.inputs)
-            found = subject.call_numpy(function if reaches_it else own, sample, xs)
-            for i, (y, b) in enumerate(zip(found, expected, strict=True)):
-                a = np.asarray(plain(y))
-                if a.dtype != b.dtype or not same(a, b, 1e-12):
-                    raise Failed(
-                        f"result {i} is {described(a)}, {function_name(function)} on arrays gives "
-                        f"{described(b)}\non {sample}"
-                    )
+            xs = [None if x is None else Variable(x.copy()) for x in sample.inputs]
+            found = subject.call_numpy(function, sample, xs, target)
+            _same_as_numpy(function_name(function), found, expected, sample)
             compared += 1
             yield
         if not compared:
             raise Failed(
                 f"{function_name(function)} takes none of the samples; its parameters must be NumPy's"
             )
+
+
+def _variants(sample: Sample) -> Iterator[Sample]:
+    """Give the sample, and where its numbers are nothing special the same with integers, and with a nan."""
+    yield sample
+    if sample.kind != "plain" or not sample.floating:
+        return
+    inputs = list(sample.inputs)
+    for i in sample.floating:
+        if inputs[i].dtype.kind == "f":
+            inputs[i] = np.asarray(np.rint(3 * inputs[i]), np.int64)
+    yield sample.of(inputs)
+    inputs = [None if x is None else x.copy() for x in sample.inputs]
+    for i in sample.floating:
+        inputs[i].ravel(order="K")[i : i + 1] = np.nan
+    yield sample.of(inputs)
+
+
+def _same_as_numpy(name: str, found: Sequence[Any], expected: Sequence[Array], sample: Sample) -> None:
+    for i, (y, b) in enumerate(zip(found, expected, strict=True)):
+        a = np.asarray(plain(y))
+        if a.dtype != b.dtype or not same(a, b, 1e-12):
+            raise Failed(f"result {i} is {described(a)}, {name} on arrays gives {described(b)}\non {sample}")
+
+
+def method(subject: Subject) -> Iterator[None]:
+    """Check that the method of Variable, where there is one, gives what the helper gives.
+
+    Constants are tried by name and by position, since `from_method` may take them otherwise.
+    """
+    call = subject.operator.method_call
+    if subject.operator.method is None or call is None:
+        raise NotApplicable("it is no method")
+    for sample in subject.plain_samples:
+        first, *others = variables(sample.inputs)
+        constants = copied(sample.constants)
+        by_name: tuple[Sequence[Any], Mapping[str, Any]] = (others, constants)
+        by_position: tuple[Sequence[Any], Mapping[str, Any]] = ((*others, *constants.values()), {})
+        refusals = []
+        for args, kwargs in (by_name, by_position):
+            try:
+                y = call(first, *args, **kwargs)
+            except TypeError as error:
+                refusals.append(error)
+            else:
+                ys = y if isinstance(y, tuple) else (y,)
+                _same_as_numpy(f"the helper {subject.operator.name}", ys, subject.values(sample), sample)
+                yield
+                break
+        else:
+            raise Failed(f"the method {subject.operator.method!r} raised {refusals[-1]}\non {sample}")
 
 
 def _reached(function: Callable[..., Any]) -> Any:

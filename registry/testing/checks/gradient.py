@@ -13,6 +13,7 @@ from registry.errors import HigherOrderError
 from registry.function import Function
 from registry.numpy_protocol import Array
 from registry.testing.comparison import (
+    along,
     compared,
     first_order,
     moved,
@@ -21,7 +22,7 @@ from registry.testing.comparison import (
     weighted,
     whole_first_order,
 )
-from registry.testing.differences import relative_tolerance
+from registry.testing.differences import central_slope, relative_tolerance
 from registry.testing.samples import Sample, described
 from registry.testing.subject import Failed, NotApplicable, Subject, same, variables
 
@@ -36,6 +37,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 
 _NEARBY = 1e-3
+_FEW = 8
+_STEEP = (1e-3, 1e-6, 1e-9)
 _SIDES = (4, 64)  # few decide most, more decide at a kink where several inputs meet
 
 
@@ -156,8 +159,9 @@ def special_values(subject: Subject) -> Iterator[None]:
     """Check the gradients at 0, 1, -1, 2 and at equal inputs.
 
     Each must lie among the gradients close by: equal to them where the function is
-    smooth, between those of the sides at a kink (or nan there). Where the function is
-    not defined all around, nothing is compared.
+    smooth, between those of the sides at a kink (or nan there), infinite where they
+    grow without end. Where the function is not defined all around, nothing is compared.
+    Second derivatives are compared with differences, where those say something.
     """
     if not subject.differentiable:
         raise NotApplicable("differentiable = False")
@@ -170,6 +174,11 @@ def special_values(subject: Subject) -> Iterator[None]:
         if problem:
             raise Failed(f"{problem}\non {sample}")
         yield
+    if not subject.once_differentiable:
+        samples = [sample for sample in subject.of_kind("special") if sample.floating]
+        some = samples[:: max(1, len(samples) // _FEW)]
+        samples = [sample for sample in some if not _shapes_vary(subject, sample, min(_SIDES), _NEARBY)]
+        yield from compared("second derivative", subject, samples, second_order, all_may_be_rough=True)
 
 
 def _out_of_place(subject: Subject, sample: Sample, sides: int) -> str | None:
@@ -179,27 +188,53 @@ def _out_of_place(subject: Subject, sample: Sample, sides: int) -> str | None:
     weights = subject.weights(ys, rng)
     rounding = 1e-12 * float(np.sum(np.abs(weighted(ys, weights))))
     found = _flat(subject.gradients(sample, weights))
+    if _shapes_vary(subject, sample, sides, _NEARBY):
+        return None
     nearby, nearer = (
         np.array([_flat(subject.gradients(s, weights)) for s in _around(subject, sample, sides, distance)])
         for distance in (_NEARBY, _NEARBY / 10)
     )
     if not np.all(np.isfinite(nearby)):
         return None
-    names = [f"of {sample.names[i]} at {place}" for (i, place), _ in units(subject, sample)]
+    names = [f"of {sample.names[unit.input]} at {unit.place}" for unit in units(subject, sample)]
     directions = dict(zip(names, np.eye(len(names)), strict=True))
-    if len(names) == len(sample.floating):  # of more elements, more meet than can be tried
+    if len(names) <= _FEW:  # of more elements, more meet at a kink than can be tried
+        directions["of all together"] = np.ones(len(names))
+    if len(names) == len(sample.floating):
         drawn = rng.normal(size=(len(names), len(names)))
-        directions |= {f"along {d.round(3)}": d for d in (np.ones(len(names)), *drawn)}
+        directions |= {f"along {d.round(3)}": d for d in drawn}
     for where, d in directions.items():
         number = float(np.sum(found[d != 0] * d[d != 0]))
         (low, high), (lower, upper) = _ends(nearer @ d), _ends(nearby @ d)
         kink = high - low > (upper - lower) / 2 + rounding  # the gradients come no closer
         if np.isnan(number) and (kink or np.sum(d != 0) > 1):
             continue
+        if np.isinf(number) and np.max(np.abs(nearer @ d)) > 1.5 * np.max(np.abs(nearby @ d)):
+            continue
         slack = 2 * max(abs(low - lower), abs(high - upper)) + 1e-6 * max(abs(low), abs(high)) + rounding
-        if not low - slack <= number <= high + slack:
+        if not low - slack <= number <= high + slack and not _is_the_slope(
+            subject, sample, weights, d, number
+        ):
             return f"the gradient {where} is {number:.6g}, close by it is {low:.6g} to {high:.6g}"
     return None
+
+
+def _shapes_vary(subject: Subject, sample: Sample, sides: int, distance: float) -> bool:
+    """Say whether the results' shapes depend on the numbers."""
+    around = [sample, *_around(subject, sample, sides, distance)]
+    return len({tuple([y.shape for y in subject.values(s)]) for s in around}) > 1
+
+
+def _is_the_slope(
+    subject: Subject, sample: Sample, weights: Sequence[Any], direction: Array, number: float
+) -> bool:
+    """Say whether the function is so steep here that only shorter steps see its slope."""
+    ends = np.cumsum([sample.inputs[i].size for i in sample.floating])
+    parts = np.split(direction, ends[:-1])
+    ways = [p.reshape(sample.inputs[i].shape) for p, i in zip(parts, sample.floating, strict=True)]
+    terms = along(subject, sample, weights, ways)
+    slopes = [central_slope(lambda t, by=by: terms(by * t), by) for by in _STEEP]  # type: ignore[misc]
+    return any(s.smooth and max(s.uncertainty, abs(s.value - number)) <= 1e-2 * abs(number) for s in slopes)
 
 
 def _ends(numbers: Array) -> tuple[float, float]:

@@ -11,8 +11,15 @@ from registry.numpy_protocol import Array, plain
 from registry.testing.comparison import weighted
 from registry.testing.differences import relative_tolerance
 from registry.testing.samples import Sample, described
-from registry.testing.subject import Failed, Subject, random_like, same, variables
+from registry.testing.subject import Failed, Subject, copied, random_like, same, variables
 from registry.variable import Variable
+
+_EPS32 = float(np.finfo(np.float32).eps)
+_SMALLEST, _LARGEST = 1e-30, 1e30  # what float32 holds, with a margin for derivatives
+_NO_FLOATS = (
+    "no sample has a floating input with elements, so nothing would be differentiated; give shapes, or "
+    "arrays of floating numbers; if there is no derivative, say differentiable = False"
+)
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "result_type": (),
@@ -33,19 +40,28 @@ def result_type(subject: Subject) -> Iterator[None]:
     if not subject.samples:
         raise Failed(_why_no_samples(subject))
     for sample in subject.samples:
-        for i, y in enumerate(subject.call(sample, variables(sample.inputs))):
+        ys = subject.call(sample, variables(sample.inputs))
+        if not ys:
+            raise Failed(f"forward returned an empty tuple\non {sample}")
+        for i, y in enumerate(ys):
             if not isinstance(y, Variable):
                 raise Failed(
                     f"result {i} is {type(y)}, expected a Variable: the gradient is lost\non {sample}"
                 )
         yield
+    floating = [sample for sample in subject.samples if sample.floating]
+    if subject.differentiable and not any(
+        sample.inputs[i].size for sample in floating for i in sample.floating
+    ):
+        raise Failed(_why_no_samples(subject) if subject.given is None else _NO_FLOATS)
 
 
 def _why_no_samples(subject: Subject) -> str:
     if subject.given is not None:
         return "samples is empty; give the arguments of one call at least"
-    advice = "say which calls to check: samples = ({'x': (2, 3)},) on the class, shapes are drawn at random"
     required = [p.name for p in subject.constants if p.default is p.empty]
+    example = ", ".join(["'x': (2, 3)", *(f"{name!r}: ..." for name in required)])
+    advice = f"say which calls to check: samples = ({{{example}}},) on the class, a shape is drawn at random"
     if subject.refused:
         sample, error = subject.refused[0]
         return (
@@ -53,7 +69,11 @@ def _why_no_samples(subject: Subject) -> str:
             f"{type(error).__name__}: {error}\non {sample}\n{advice}"
         )
     if required:
-        return f"no value is known for {', '.join(map(repr, required))} of __init__; {advice}"
+        alone = ", ".join(f"{name!r}: ..." for name in required)
+        return (
+            f"no value is known for {', '.join(map(repr, required))} of __init__; give it with the default "
+            f"inputs, samples = ({{{alone}}},), or {advice}"
+        )
     return f"the results are nan or infinite on all samples; give domain = (low, high), or {advice}"
 
 
@@ -68,7 +88,8 @@ def deterministic(subject: Subject) -> Iterator[None]:
         if not all(map(same, first, second)):
             raise Failed(
                 f"two equal calls give {_listed(first)} and {_listed(second)}\non {sample}\n"
-                "make what is random a constant of __init__ (a seed, a numpy.random.Generator)"
+                "make what is random a constant of __init__ (a seed, a numpy.random.Generator), and give "
+                "it in samples"
             )
         yield
 
@@ -84,6 +105,13 @@ def inputs_unchanged(subject: Subject) -> Iterator[None]:
                     f"forward wrote into input {i}: {described(expected)} became {described(plain(x))}\n"
                     "work on a copy"
                 )
+        constants = copied(sample.constants)
+        subject.call_with(constants, sample, variables(sample.inputs))
+        for name, value in sample.constants.items():
+            if not _is_unchanged(constants[name], value):
+                raise Failed(
+                    f"forward wrote into {name}, a constant of __init__\non {sample}\nwork on a copy"
+                )
         function = ys[0].creator
         if type(function) is subject.cls and sample.kind == "plain":
             given = {"ys": [y.data.copy() for y in ys], "xs": [plain(x) for x in xs]}
@@ -94,6 +122,15 @@ def inputs_unchanged(subject: Subject) -> Iterator[None]:
             _unwritten("self.ys", [y.data for y in ys], given["ys"], sample)
             _unwritten("self.xs", [plain(x) for x in xs], sample.inputs, sample)
         yield
+
+
+def _is_unchanged(value: Any, before: Any) -> bool:
+    """Compare arrays, and lists and dicts of plain values; other objects, such as generators, may change."""
+    if isinstance(value, np.ndarray):
+        return same(value, before)
+    if isinstance(value, list | dict):
+        return repr(value) == repr(before)
+    return True
 
 
 def _unwritten(what: str, found: list[Array], expected: object, sample: Sample) -> None:
@@ -152,11 +189,18 @@ def float32(subject: Subject) -> Iterator[None]:
         narrow = sample.of([_narrowed(x) for x in sample.inputs])
         exact = sample.of([_widened(x) for x in narrow.inputs])
         ys, expected = subject.values(narrow), subject.values(exact)
+        conditioning = _conditioning(subject, exact, expected)
+        size = float(sum(np.sum(np.abs(y)) for y in expected if y.dtype.kind in "fc"))
+        if not all(map(_is_within_float32, expected)) or _EPS32 * conditioning > 1e-3 * size:
+            continue  # float32 does not have the numbers for it
         for i, (y, z, wide) in enumerate(zip(ys, expected, subject.values(sample), strict=True)):
             narrowed = _narrowed(wide).dtype
             if y.dtype != narrowed and y.dtype not in _numpys_dtypes(subject, narrow):
-                raise Failed(f"result {i} is {y.dtype}, expected {narrowed}\non {narrow}")
-            _close(f"result {i}", y, z, 0.0, narrow)
+                raise Failed(
+                    f"result {i} is {y.dtype}, expected {narrowed}\non {narrow}\n"
+                    "something is wider: np.zeros(n) without a dtype, a float64 constant"
+                )
+            _close(f"result {i}", y, z, conditioning, narrow)
         if subject.differentiable:
             _compare_derivatives(subject, narrow, exact, ys)
         yield
@@ -182,6 +226,20 @@ def _compare_derivatives(subject: Subject, narrow: Sample, exact: Sample, ys: li
         _close(f"the second derivative of {narrow.names[i]}", a, b, size, narrow)
 
 
+def _is_within_float32(x: Array) -> bool:
+    sizes = np.abs(x[x != 0])
+    return x.dtype.kind not in "fc" or bool(np.all((sizes > _SMALLEST) & (sizes < _LARGEST)))
+
+
+def _conditioning(subject: Subject, exact: Sample, ys: list[Array]) -> float:
+    """Give how much the results change where the inputs change by their own size."""
+    weights = subject.weights(ys, subject.rng())
+    if not subject.differentiable or all(w is None for w in weights):
+        return 0.0
+    gxs = subject.gradients(exact, weights)
+    return _sum_of_sizes([exact.inputs[i] for i in exact.floating], gxs)
+
+
 def _sum_of_sizes(arrays: Sequence[Array], weights: Sequence[Any]) -> float:
     return float(np.sum(np.abs(weighted(arrays, weights))))
 
@@ -189,7 +247,7 @@ def _sum_of_sizes(arrays: Sequence[Array], weights: Sequence[Any]) -> float:
 def _close(what: str, found: Array, expected: Array, size: float, sample: Sample) -> None:
     """Compare with float64, but for the rounding of terms of that size, of which nothing may be left."""
     tolerance = relative_tolerance(np.dtype(np.float32))
-    rounding = 8 * float(np.finfo(np.float32).eps) * size
+    rounding = 8 * _EPS32 * size
     if np.all(np.isfinite(expected)) and not same(found, expected, tolerance, rounding):
         raise Failed(
             f"{what} is {described(found)}; float64 gives {described(expected)}, "
