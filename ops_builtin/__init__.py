@@ -1,48 +1,28 @@
 """The built-in operators: a plugin like any other, one module a family.
 
-To add an operator, write its class in the module of its family; nothing lists it twice.
+To add an operator, write its class, or its composite, in the module of its family;
+nothing lists it twice.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
-from ops_builtin import (
-    arithmetic,
-    complex_numbers,
-    constants,
-    explog,
-    extrema,
-    indexing,
-    joining,
-    linalg,
-    reductions,
-    shapes,
-    trigonometry,
-)
-from registry import Function, hookimpl
-
-FAMILIES = (
-    arithmetic,
-    explog,
-    trigonometry,
-    extrema,
-    complex_numbers,
-    reductions,
-    shapes,
-    joining,
-    indexing,
-    linalg,
-)
+from ops_builtin import constants
+from registry import hookimpl
 
 
 @hookimpl
-def register_operators() -> Iterator[type[Function]]:
-    """Give every public class that a family module defines."""
-    for family in FAMILIES:
+def register_operators() -> Iterator[Any]:
+    """Give every public class and composite that a family module defines."""
+    for module in pkgutil.iter_modules(__path__):
+        family = import_module(f"{__name__}.{module.name}")
         for name, value in list(vars(family).items()):
-            if isinstance(value, type) and value.__module__ == family.__name__ and not name.startswith("_"):
+            is_operator = isinstance(value, type) or hasattr(value, "composite")
+            if is_operator and value.__module__ == family.__name__ and not name.startswith("_"):
                 yield value
 
 

@@ -12,7 +12,7 @@ from registry.catalog import Operator
 from registry.composite import Composite
 from registry.errors import OperatorDefinitionError
 from registry.function import Function
-from registry.helpers import helper_name, input_parameters, make_helper, numpy_call
+from registry.helpers import checked_call, helper_name, input_parameters, make_helper, numpy_call
 from registry.variable import Variable
 
 
@@ -30,7 +30,7 @@ def make_operator(target: Any, plugin: str) -> Operator:
     if callable(target) and isinstance(info, Composite):
         name = helper_name(target, info.name)
         implements = _callables(target, info.implements)
-        calls = dict.fromkeys(implements, target)
+        calls = {function: checked_call(function, target) for function in implements}
         return Operator(name, target, target, plugin, calls, _method(target, info.method), target)
     raise OperatorDefinitionError(
         f"{target!r} is no operator: expected a subclass of registry.Function or a function marked "

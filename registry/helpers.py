@@ -154,6 +154,16 @@ class _Verbatim:
         return self.text
 
 
+def checked_call(function: Callable[..., Any], composite: Callable[..., Any]) -> Callable[..., Any]:
+    """Make what a call of a NumPy function reaches, where that is a function: it takes NumPy's arguments."""
+    accepted = signature(composite).parameters
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return composite(*args, **supported(function_name(function), kwargs, accepted))
+
+    return call
+
+
 def numpy_call(
     function: Callable[..., Any], cls: type[Function], helper: Callable[..., Any]
 ) -> Callable[..., Any]:

@@ -207,6 +207,18 @@ class TestSamples:
         assert {s.kind for s in samples} == {"plain", "0-d", "empty", "special"}
         assert all(s.constants == {"factor": 3.0} for s in samples)
 
+    def test_a_list_in_a_composites_sample_is_a_list_of_inputs(self):
+        @composite(samples=({"rows": [[(2,), (3,)], [(5,)]]},))
+        def laid_out(rows):
+            """Rows of blocks, one row after the other."""
+            return [np.concatenate(row) for row in rows]
+
+        report = check_operator(laid_out)
+        assert report.ok, report
+        (sample,) = Conformance(laid_out).subject.samples
+        assert sample.names == ("rows[0][0]", "rows[0][1]", "rows[1][0]")
+        assert [y.shape for y in Conformance(laid_out).subject.values(sample)] == [(5,), (5,)]
+
     def test_numbers_in_a_signature_are_tried_a_little_changed(self):
         assert {s.constants.get("factor") for s in Conformance(Scaled).subject.samples} == {None, 1.0}
 

@@ -38,7 +38,7 @@ class Sample:
     constants : mapping of str to object
         What `__init__` gets, by name.
     names : tuple of str
-        The inputs' names, for messages.
+        The inputs' names, for messages; ``"xs[1]"`` is an element of a list.
     kind : str
         What the sample is there for: ``"plain"``, ``"0-d"``, ``"empty"``, ``"broadcast"``,
         ``"negative axis"`` or ``"special"``.
@@ -145,16 +145,24 @@ def authors_sample(
     """Make a sample of an author's dict of arguments, in which a shape stands for a random array."""
     constants, arrays, names = dict(arguments), [], []
     for p in inputs:
+        value = constants.pop(p.name, None)
         if p.kind is Parameter.VAR_POSITIONAL:
-            several = constants.pop(p.name, ())
-            arrays += [_array(x, domains[p.name], rng) for x in several]
-            names += [f"{p.name}[{i}]" for i in range(len(several))]
-        else:
-            arrays.append(_array(constants.pop(p.name, None), domains[p.name], rng))
-            names.append(p.name)
+            value = list(value or ())
+        for name, x in _leaves(p.name, value):
+            arrays.append(_array(x, domains[p.name], rng))
+            names.append(name)
     while arrays and arrays[-1] is None:
         del arrays[-1], names[-1]
     return Sample(tuple(arrays), constants, tuple(names), _kind(arrays, constants))
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Give what lists of arrays hold, each with its place: ``"xs[0]"``, ``"xs[1][0]"``."""
+    if isinstance(value, list) and any(x is None or isinstance(x, list | tuple | np.ndarray) for x in value):
+        for i, x in enumerate(value):
+            yield from _leaves(f"{name}[{i}]", x)
+    else:
+        yield name, value
 
 
 def _array(value: Any, domain: Interval, rng: np.random.Generator) -> Any:

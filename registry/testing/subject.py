@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
@@ -215,13 +216,10 @@ class Subject:
     ) -> tuple[Any, ...]:
         """Call the helper with these very constants."""
         if self.cls is None and not any(p.kind is p.VAR_POSITIONAL for p in self.inputs):
-            names = zip(sample.names, inputs, strict=True)
-            ys = _call_by_name(
-                self.operator.helper, {**constants, **{n: x for n, x in names if x is not None}}
-            )
+            ys = _call_by_name(self.operator.helper, {**constants, **_arguments(sample.names, inputs)})
         else:
             ys = self.operator.helper(*inputs, **constants)
-        return ys if isinstance(ys, tuple) else (ys,)
+        return tuple(ys) if isinstance(ys, tuple | list) else (ys,)
 
     def ways_to_call_twice(self, sample: Sample) -> Iterator[Callable[[Sequence[Any]], tuple[Any, ...]]]:
         """Give ways from inputs to results that stay the same from call to call: the helper, one instance."""
@@ -264,8 +262,9 @@ class Subject:
         arrays = [inputs] if several and not isinstance(function, np.ufunc) else inputs
         constants = copied(sample.constants)
         if self.cls is None and not several:
-            constants.update(zip(sample.names[1:], inputs[1:], strict=True))
-            arrays = inputs[:1]
+            first, *others = _arguments(sample.names, inputs).items()
+            arrays = [first[1]]
+            constants.update(others)
         places = [constants.pop(name) for name in _by_position(function, constants)]
         ys = (target or function)(*arrays, *places, **constants)
         return tuple(ys) if isinstance(ys, tuple | list) else (ys,)
@@ -345,6 +344,24 @@ def copied(constants: Mapping[str, Any]) -> dict[str, Any]:
         except Exception:  # whatever its type says to being copied
             copies[name] = value
     return copies
+
+
+def _arguments(names: Iterable[str], inputs: Iterable[Any]) -> dict[str, Any]:
+    """Give a composite's inputs by name, with lists of arrays put together again."""
+    arguments: dict[str, Any] = {}
+    for name, x in zip(names, inputs, strict=True):
+        base, *places = re.findall(r"\w+", name)
+        if not places:
+            if x is not None:
+                arguments[base] = x
+            continue
+        branch = arguments.setdefault(base, [])
+        for place in map(int, places[:-1]):
+            if place == len(branch):
+                branch.append([])
+            branch = branch[place]
+        branch.append(x)
+    return arguments
 
 
 def _call_by_name(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
