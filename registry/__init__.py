@@ -4,8 +4,20 @@ The core records and differentiates; every operator comes from a plugin.
 """
 
 from registry import ops, plugins
-from registry.calculus import numerical_diff
+from registry.calculus import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    numerical_diff,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from registry.catalog import Operator, Plugin
+from registry.checkpointing import checkpoint
 from registry.composite import composite
 from registry.errors import (
     AmbiguousOperatorError,
@@ -60,11 +72,18 @@ __all__ = [
     "as_array",
     "as_variable",
     "block",
+    "checkpoint",
     "composite",
     "connect",
     "default_registry",
+    "elementwise_grad",
+    "grad",
     "guard",
+    "hessian",
     "hookimpl",
+    "hvp",
+    "jacobian",
+    "jvp",
     "load_plugins",
     "no_grad",
     "numerical_diff",
@@ -72,8 +91,11 @@ __all__ = [
     "ops",
     "plugins",
     "prefer",
+    "stop_gradient",
     "using_config",
     "using_registry",
+    "value_and_grad",
+    "vjp",
 ]
 
 connect(default_registry(), Settings.from_environment())

@@ -9,9 +9,9 @@ would leave a cycle behind.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, Union
 from weakref import ReferenceType, ref
 
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Edge: TypeAlias = Union["Function", "Output", "ReferenceType[Variable]"]
 
+T = TypeVar("T")
 _PLAIN = (np.ndarray, np.generic)
 _adding = threading.Lock()
 
@@ -51,22 +52,42 @@ def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, 
     All gradients are known before the first `grad` is touched, so an error on the
     way leaves every one as it was.
     """
+    _recording(create_graph, _add_to_leaves, (root, start, seed), retain_grad, create_graph)
+
+
+def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list[tuple[Variable, Any]]:
+    """Differentiate several Variables at once, each weighed by a gradient of its own.
+
+    Gives each leaf with its gradient, and touches no `grad`.
+    """
+    recorded = [(root, start, seed) for root, seed in roots if (start := root.creator) is not None]
+    found = _recording(create_graph, _gradients, recorded, False, create_graph)
+    return [(leaf, gradient) for leaf, gradient, _ in found]
+
+
+def _recording(create_graph: bool, compute: Callable[..., T], *arguments: Any) -> T:
+    """Compute with recording on or off, outside whatever backward is being recorded."""
     modes = recording.set(create_graph), differentiating.set(None)
     try:
-        found = _gradients(root, start, seed, retain_grad, create_graph)
-        with _adding:
-            sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
-            for (variable, _, _), total in zip(found, sums, strict=True):
-                variable.grad = total
-            if retain_grad and root.grad is None:
-                root.grad = seed
+        return compute(*arguments)
     finally:
         recording.reset(modes[0])
         differentiating.reset(modes[1])
 
 
+def _add_to_leaves(start: tuple[Variable, Function, Any], retain_grad: bool, create_graph: bool) -> None:
+    found = _gradients([start], retain_grad, create_graph)
+    root, _, seed = start
+    with _adding:
+        sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
+        for (variable, _, _), total in zip(found, sums, strict=True):
+            variable.grad = total
+        if retain_grad and root.grad is None:
+            root.grad = seed
+
+
 def _gradients(
-    root: Variable, start: Function, seed: Any, retain_grad: bool, create_graph: bool
+    roots: Sequence[tuple[Variable, Function, Any]], retain_grad: bool, create_graph: bool
 ) -> list[tuple[Variable, Any, bool]]:
     """Give each leaf (and with `retain_grad` each Variable in between) its gradient.
 
@@ -74,8 +95,11 @@ def _gradients(
     to arrive somewhere may belong to anybody; adding a second one makes an array of our
     own, and further ones are added into it.
     """
-    functions, leaves = _reachable(start)
-    pending: dict[Any, Any] = {_key(root._edge or None): seed}
+    functions, leaves = reachable([start for _, start, _ in roots])
+    pending: dict[Any, Any] = {}
+    for root, _, seed in roots:
+        key = _key(root._edge or None)
+        pending[key] = pending[key] + seed if key in pending else seed
     owned: set[Any] = set()
     kept: list[tuple[Variable, Any, bool]] = []
     observers = state.default.observers
@@ -93,7 +117,7 @@ def _gradients(
             observers.before_backward(function=function, gys=tuple(gys))
         if retain_grad:
             pairs = zip(function.output_references(), gys, strict=True)
-            kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not root]
+            kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not roots[0][0]]
         try:
             gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
         except Exception as error:
@@ -141,9 +165,10 @@ def _as_array(gradient: Any) -> Any:
     return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
 
 
-def _reachable(root: Function) -> tuple[list[Function], list[ReferenceType[Variable]]]:
-    """Find the functions behind `root`, last recorded first, and the leaves."""
-    functions, leaves, stack, seen = [root], [], [root], {id(root)}
+def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[ReferenceType[Variable]]]:
+    """Find the functions behind `roots`, last recorded first, and the leaves."""
+    functions = list({id(root): root for root in roots}.values())
+    leaves, stack, seen = [], functions.copy(), set(map(id, functions))
     while stack:
         for edge in stack.pop()._edges:
             if edge is None:
@@ -239,7 +264,7 @@ def holder(edge: Edge | None) -> Variable | None:
 
 def unchain_behind(root: Function) -> None:
     """Cut every edge between functions behind `root`; what people hold becomes a leaf."""
-    for function in _reachable(root)[0]:
+    for function in reachable([root])[0]:
         held = [holder(edge) for edge in function._edges]
         function._edges = tuple([None if variable is None else ref(variable) for variable in held])
         for variable in held:
