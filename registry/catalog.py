@@ -63,6 +63,7 @@ class Plugin:
     target: object = None
     operators: tuple[Operator, ...] = ()
     constants: tuple[Operator, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     array_types: tuple[type, ...] = ()
     observes: bool = False
     seconds: float = 0.0
@@ -113,6 +114,7 @@ class Catalog:
     names: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
     functions: Mapping[Function, tuple[Operator, ...]] = field(default_factory=dict)
     methods: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     array_types: tuple[type, ...] = ()
     preferences: Mapping[str, str] = field(default_factory=dict)
     plugins: Mapping[str, Plugin] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class Catalog:
             names=_grouped((o.name, o) for o in operators),
             functions=_grouped((function, o) for o in everything for function in o.implements),
             methods=_grouped((o.method, o) for o in everything if o.method),
+            refused={name: reason for plugin in plugins for name, reason in plugin.refused.items()},
             array_types=tuple(kind for plugin in plugins for kind in plugin.array_types),
             preferences=dict(preferences),
             plugins={plugin.name: plugin for plugin in plugins},

@@ -6,7 +6,7 @@ implementation may leave out parameters that it does not need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -30,6 +30,14 @@ def register_constant_functions() -> Iterable[Callable[..., Any]]:  # type: igno
     """Give the NumPy functions whose results carry no gradient, such as `np.argmax`.
 
     Called on Variables, they get the plain arrays and return a plain result.
+    """
+
+
+@hookspec
+def register_refused_functions() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Give the functions that cannot be differentiated, by dotted name, and what to use instead.
+
+    The reason stands in the error of a call on Variables, and in the coverage page.
     """
 
 

@@ -5,7 +5,7 @@ Each phase has a name, so that a failure can say how far the plugin came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,12 +39,14 @@ class Phases:
         operators = _collected(hooks.register_operators)
         constants = _collected(hooks.register_constant_functions)
         array_types = _collected(hooks.register_array_types)
+        refused = _refusals(hooks.register_refused_functions)
         self.current = "validate"
         return replace(
             plugin,
             target=target,
             operators=_made(operators, plugin),
             constants=tuple(_constant(function, plugin.name) for function in constants),
+            refused=refused,
             array_types=tuple(map(_array_type, array_types)),
             observes=any(getattr(hooks, name).get_hookimpls() for name in OBSERVERS),
         )
@@ -78,6 +80,18 @@ def _collected(hook: pluggy.HookCaller) -> list[Any]:
         if not isinstance(items, Iterable):
             raise PluginError(f"{hook.name} returned {items!r}; return a list, or yield one after another")
     return [item for items in results for item in items]
+
+
+def _refusals(hook: pluggy.HookCaller) -> dict[str, str]:
+    refused: dict[str, str] = {}
+    for reasons in hook():
+        if not isinstance(reasons, Mapping):
+            raise PluginError(f"{hook.name} returned {reasons!r}; return a dict from a name to the reason")
+        for name, reason in reasons.items():
+            if not isinstance(name, str) or not isinstance(reason, str) or not reason.strip():
+                raise PluginError(f"{hook.name} gave {name!r}: {reason!r}; expected a name and a reason")
+            refused[name] = reason
+    return refused
 
 
 def _made(targets: Iterable[Any], plugin: Plugin) -> tuple[Operator, ...]:

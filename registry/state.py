@@ -237,6 +237,8 @@ class Registry:
         name = function_name(function)
         if candidates := self.candidates("functions", function):
             return self.catalog.choose(name, candidates).implements[function]
+        if reason := self.catalog.refused.get(name):
+            raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
         hint = did_you_mean(name.rpartition(".")[2], known, cutoff=0.75)  # no slip of the pen, as a rule
         raise NoOperatorError(

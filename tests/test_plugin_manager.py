@@ -140,6 +140,14 @@ BROKEN = {
         "@hookimpl\ndef register_array_types(): return [3]",
         "validate", PluginError, "register_array_types gave 3; expected a class",
     ),
+    "gives a list of refusals": (
+        "@hookimpl\ndef register_refused_functions(): return ['numpy.put']",
+        "collect", PluginError, r"register_refused_functions returned \['numpy.put'\]; return a dict",
+    ),
+    "refuses without a reason": (
+        "@hookimpl\ndef register_refused_functions(): return {'numpy.put': ' '}",
+        "collect", PluginError, "gave 'numpy.put': ' '; expected a name and a reason",
+    ),
     "gives a name for a constant function": (
         "@hookimpl\ndef register_constant_functions(): return ['argmax']",
         "validate", PluginError, "register_constant_functions gave 'argmax'; expected a function",
@@ -907,3 +915,15 @@ def test_two_registries_do_not_know_of_each_other(fresh):
         ops.twice
     assert first.knows("session")
     assert not second.knows("session")
+
+
+def test_a_refused_function_says_what_to_use_instead_unless_somebody_implements_it(site, fresh):
+    site.install(
+        "refuser", "@hookimpl\ndef register_refused_functions(): return {'numpy.digitize': 'write a step'}"
+    )
+    fresh(only=frozenset({"refuser"}))
+    with pytest.raises(NoOperatorError, match=r"^numpy\.digitize cannot be differentiated: write a step$"):
+        np.digitize(variable(1.0), [0.0])
+    site.install("other", "@hookimpl\ndef register_constant_functions(): return [np.digitize]")
+    fresh(only=frozenset({"refuser", "other"}))
+    assert np.digitize(variable(1.0), [0.0]) == 1

@@ -177,6 +177,18 @@ def demo(seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random 
 
 
 @app.command()
+def coverage(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write a page with every name.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check what is served, too.")] = False,
+) -> None:
+    """Tell which names of NumPy, SciPy and neural networks are served, and which are not, and why."""
+    from registry.cli.coverage import show_coverage
+
+    show_coverage(as_json=as_json, markdown=markdown, check=check)
+
+
+@app.command()
 def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The operator's name, such as mish or l2-norm.")
