@@ -17,14 +17,14 @@ _WEAK = (bool, int, float, complex)
 
 
 def make_constants_arrays(function: Function, inputs: Sequence[Any], xs: list[Any]) -> None:
-    """Make arrays of what is no Variable; a Python number takes the others' dtype."""
+    """Make arrays of what is no Variable, lists too; a Python number takes the others' dtype."""
     weak = []
     for i, x in enumerate(inputs):
         if type(x) in _WEAK:
             weak.append(i)
         elif x is not None and not isinstance(x, Variable):
             try:
-                xs[i] = as_array(x)
+                xs[i] = as_array(np.asarray(x) if isinstance(x, list | tuple) else x)
             except UnsupportedTypeError as error:
                 raise UnsupportedTypeError(f"{function}, input {i}: {error}") from None
     if weak:

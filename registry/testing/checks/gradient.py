@@ -129,7 +129,7 @@ def first_derivative(subject: Subject) -> Iterator[None]:
     """Check the gradients against central differences of the results.
 
     Along one random direction for each sample, with random weights on the results; with
-    `full`, every element of the Jacobian. Two steps are compared, so that a number that
+    `full`, every element of the Jacobian, up to 144. Two steps are compared, so that a number that
     the function's kinks or rounding spoil accuses nobody; if none can be measured, the
     check fails.
     """
