@@ -7,11 +7,11 @@ nothing lists it twice.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from ops_builtin import constants
+from ops_builtin import constants, refused
 from registry import hookimpl
 
 
@@ -30,3 +30,9 @@ def register_operators() -> Iterator[Any]:
 def register_constant_functions() -> tuple[Callable[..., Any], ...]:
     """Give the NumPy functions whose results carry no gradient."""
     return constants.FUNCTIONS
+
+
+@hookimpl
+def register_refused_functions() -> Mapping[str, str]:
+    """Give the NumPy functions that cannot be differentiated, and why."""
+    return refused.FUNCTIONS

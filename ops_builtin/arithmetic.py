@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
+from itertools import accumulate
+from operator import mul
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +61,18 @@ class Divide(Function):
         return gx0 if w0 else None, -gx0 * (x0 / x1) if w1 else None
 
 
+class Reciprocal(Function):
+    """1 / x; of integers the whole part, as in NumPy."""
+
+    implements = np.reciprocal
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return -(gy / x) / x
+
+
 class Remainder(Function):
     """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""
 
@@ -68,6 +83,29 @@ class Remainder(Function):
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.xs
         return gy, -gy * np.floor_divide(x0, x1)
+
+
+class Fmod(Function):
+    """Remainder of x0 / x1, with the sign of x0: x0 - trunc(x0 / x1) * x1."""
+
+    implements = np.fmod
+    elementwise = True
+
+    def backward(self, gy: Any) -> Any:
+        (x0, x1), (y,) = self.xs, self.ys
+        return gy, -gy * np.rint((x0 - y) / x1)  # trunc(x0 / x1) is off where x0 / x1 was rounded up
+
+
+class Divmod(Function):
+    """floor(x0 / x1), whose derivative is 0, and the remainder x0 - floor(x0 / x1) * x1."""
+
+    implements = np.divmod
+    elementwise = True
+    saves = ("ys",)
+
+    def backward(self, g_quotient: Any, g_remainder: Any) -> Any:
+        quotient, _ = self.ys
+        return g_remainder, -g_remainder * quotient
 
 
 class Negative(Function):
@@ -113,6 +151,15 @@ class Power(Function):
         return gx0, gx1
 
 
+class FloatPower(Power):
+    """Power, computed in float64 at least; its derivatives are those of power."""
+
+    implements: ClassVar[Any] = np.float_power
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return np.float_power(x0, x1)
+
+
 class Square(Function):
     """Square: x ** 2."""
 
@@ -137,6 +184,18 @@ class Sqrt(Function):
         return gy / (y + y)
 
 
+class Cbrt(Function):
+    """Cube root, negative for negative x; its derivative is infinite at 0."""
+
+    implements = np.cbrt
+    elementwise = True
+    saves = ("ys",)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.ys
+        return gy / (3 * y * y)
+
+
 class Absolute(Function):
     """Absolute value; its derivative is the sign of x (conj(x) / abs(x) for complex x), and 0 at 0."""
 
@@ -151,3 +210,41 @@ class Absolute(Function):
             return gy * np.sign(x)
         y = np.absolute(x)
         return gy * np.conjugate(x) / np.where(y, y, 1)
+
+
+class Fabs(Absolute):
+    """Absolute value as a floating number; real numbers only."""
+
+    name = "fabs"
+    implements: ClassVar[Any] = np.fabs
+
+    def forward(self, x: Any) -> Any:
+        return np.fabs(x)
+
+
+class AddSequence(Function):
+    """Sum of any number of arrays, which broadcast: x0 + x1 + ..."""
+
+    elementwise = True
+    saves = ()
+
+    def forward(self, *xs: Any) -> Any:
+        return reduce(np.add, xs[1:], xs[0].copy())
+
+    def backward(self, gy: Any) -> Any:
+        return (gy,) * len(self.needs_grad)
+
+
+class MultiplySequence(Function):
+    """Product of any number of arrays, which broadcast; zeros among them do no harm."""
+
+    elementwise = True
+    saves = ("xs",)
+
+    def forward(self, *xs: Any) -> Any:
+        return reduce(np.multiply, xs[1:], xs[0].copy())
+
+    def backward(self, gy: Any) -> Any:
+        before = list(accumulate(self.xs[:-1], mul, initial=gy))
+        after = list(accumulate(self.xs[:0:-1], mul, initial=1))[::-1]
+        return tuple(map(mul, before, after))

@@ -1,4 +1,8 @@
-"""Parts of complex numbers."""
+"""Parts of complex numbers.
+
+The gradient gx of a complex x is that with dL = Re(gx * dx), so that of a function with
+a complex derivative f' is gy * f', without a conjugate.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from registry import Function
+from registry import Function, composite
+
+
+@composite(
+    implements=np.angle,
+    samples=(
+        {"z": (3,)},
+        {"z": (), "deg": True},
+        {"z": (2, 0)},
+        {"z": np.array([[1 - 2j, -3 + 0.1j]]), "deg": True},
+    ),
+)
+def angle(z: Any, deg: bool = False) -> Any:
+    """Angle of z in the complex plane, in (-pi, pi]; its derivative is 0 at 0, and for real z."""
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return radians * (180 / np.pi) if deg else radians
 
 
 class Real(Function):
@@ -23,6 +42,20 @@ class Real(Function):
         return gy
 
 
+class Imag(Function):
+    """Imaginary part, 0 of real x; its derivative is -1j, and 0 for real x."""
+
+    implements = np.imag
+    elementwise = True
+    saves = ()
+
+    def forward(self, x: Any) -> Any:
+        return np.array(np.imag(x))
+
+    def backward(self, gy: Any) -> Any:
+        return -1j * gy
+
+
 class Conjugate(Function):
     """Complex conjugate."""
 
@@ -34,3 +67,42 @@ class Conjugate(Function):
 
     def backward(self, gy: Any) -> Any:
         return np.conjugate(gy)
+
+
+class Sign(Function):
+    """x / abs(x), and 0 at 0; its derivative is 0 there, and for real x."""
+
+    implements = np.sign
+    elementwise = True
+
+    def backward(self, gy: Any) -> Any:
+        (x,), (y,) = self.xs, self.ys
+        if x.dtype.kind != "c":
+            return np.zeros_like(gy)
+        size = np.absolute(x)
+        gx = (gy - np.real(gy * y) * np.conjugate(y)) / np.where(size, size, 1)
+        return np.where(size, gx, 0)
+
+
+class RealIfClose(Function):
+    """The real part where all imaginary parts are within `tol` machine precisions of 0, else x itself."""
+
+    implements = np.real_if_close
+    saves = ()
+    samples = (
+        {"a": np.array([1 + 1e-15j, 2])},
+        {"a": np.array([[1 + 1e-15j, 2 + 1e-7j]])},
+        {"a": np.array([1 + 1e-7j, 2]), "tol": 1e10},
+        {"a": (2, 3)},
+        {"a": ()},
+        {"a": (0,)},
+    )
+
+    def __init__(self, tol: float = 100) -> None:
+        self.tol = tol
+
+    def forward(self, a: Any) -> Any:
+        return np.array(np.real_if_close(a, self.tol))
+
+    def backward(self, gy: Any) -> Any:
+        return gy

@@ -12,12 +12,13 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
     np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv,
-    np.isnan, np.isinf, np.isfinite, np.signbit, np.iscomplexobj, np.isrealobj, np.isreal,
+    np.isnan, np.isinf, np.isfinite, np.isposinf, np.isneginf, np.signbit,
+    np.iscomplexobj, np.isrealobj, np.isreal, np.iscomplex,
     # steps
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.floor_divide,
+    np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.floor_divide,
     # positions and counts
-    np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero,
-    np.count_nonzero, np.searchsorted, np.lexsort,
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
+    np.argwhere, np.nonzero, np.flatnonzero, np.ix_, np.count_nonzero, np.searchsorted, np.lexsort,
     # shapes, types, and new arrays like another
     np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type,
     np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.shares_memory, np.may_share_memory,

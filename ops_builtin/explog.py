@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,18 @@ class Expm1(Function):
         return gy * (y + 1)
 
 
+class Exp2(Function):
+    """2 ** x; its derivative is 2 ** x * log(2)."""
+
+    implements = np.exp2
+    elementwise = True
+    saves = ("ys",)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.ys
+        return gy * y * log(2)
+
+
 class Log(Function):
     """Natural logarithm."""
 
@@ -45,6 +58,30 @@ class Log(Function):
         return gy / x
 
 
+class Log10(Function):
+    """Logarithm to the base 10; its derivative is 1 / (x * log(10))."""
+
+    implements = np.log10
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return gy / (x * log(10))
+
+
+class Log2(Function):
+    """Logarithm to the base 2; its derivative is 1 / (x * log(2))."""
+
+    implements = np.log2
+    elementwise = True
+    saves = ("xs",)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return gy / (x * log(2))
+
+
 class Log1p(Function):
     """log(1 + x), exact for small x."""
 
@@ -55,3 +92,34 @@ class Log1p(Function):
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
         return gy / (1.0 + x)
+
+
+class _LogOfSum(Function):
+    """log(b ** x0 + b ** x1): the derivatives are the two terms' shares of the sum."""
+
+    elementwise = True
+    saves = ("xs",)
+    power: Any
+
+    def backward(self, gy: Any) -> Any:
+        largest = np.maximum(*self.xs)
+        terms = []
+        for x in self.xs:
+            same = np.logical_and(np.isinf(x), np.equal(x, largest))  # infinities: their difference is nan
+            terms.append(self.power(np.where(same, 0, x) - np.where(same, 0, largest)))
+        gy = gy / (terms[0] + terms[1])
+        return gy * terms[0], gy * terms[1]
+
+
+class Logaddexp(_LogOfSum):
+    """log(exp(x0) + exp(x1)), exact for large and infinite x; equal infinities share by halves."""
+
+    implements = np.logaddexp
+    power = np.exp
+
+
+class Logaddexp2(_LogOfSum):
+    """log2(2 ** x0 + 2 ** x1), exact for large and infinite x; equal infinities share by halves."""
+
+    implements = np.logaddexp2
+    power = np.exp2

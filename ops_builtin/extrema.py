@@ -9,36 +9,57 @@ import numpy as np
 from registry import Function
 
 
-def first_share(less: Any, less_or_equal: Any, dtype: Any) -> Any:
-    """Give 1 where the first of two wins, 0 where it loses, 1/2 where they tie."""
-    share: Any = (less.astype(dtype) + less_or_equal.astype(dtype)) / 2
-    return share
+class _Extremum(Function):
+    """What the larger and the smaller share: equal ones get half of the gradient each."""
+
+    elementwise = True
+    saves = ("xs",)
+    wins: Any
+    wins_or_ties: Any
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.xs
+        share = self.first_share(x0, x1, gy.dtype)
+        return gy * share, gy * (1 - share)
+
+    def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
+        """Give 1 where the first wins, 0 where it loses, 1/2 where they tie."""
+        return (self.wins(x0, x1).astype(dtype) + self.wins_or_ties(x0, x1).astype(dtype)) / 2
 
 
-class Maximum(Function):
+class Maximum(_Extremum):
     """The larger of two, element by element; equal ones share the gradient by halves."""
 
     implements = np.maximum
-    elementwise = True
-    saves = ("xs",)
-
-    def backward(self, gy: Any) -> Any:
-        x0, x1 = self.xs
-        share = first_share(np.greater(x0, x1), np.greater_equal(x0, x1), gy.dtype)
-        return gy * share, gy * (1 - share)
+    wins, wins_or_ties = np.greater, np.greater_equal
 
 
-class Minimum(Function):
+class Minimum(_Extremum):
     """The smaller of two, element by element; equal ones share the gradient by halves."""
 
     implements = np.minimum
-    elementwise = True
-    saves = ("xs",)
+    wins, wins_or_ties = np.less, np.less_equal
 
-    def backward(self, gy: Any) -> Any:
-        x0, x1 = self.xs
-        share = first_share(np.less(x0, x1), np.less_equal(x0, x1), gy.dtype)
-        return gy * share, gy * (1 - share)
+
+class _NumberExtremum(_Extremum):
+    """The same, where a nan loses against a number."""
+
+    def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
+        return np.where(np.isnan(x1), 1, super().first_share(x0, x1, dtype))
+
+
+class Fmax(_NumberExtremum):
+    """The larger of two, or the one that is a number; equal ones share the gradient by halves."""
+
+    implements = np.fmax
+    wins, wins_or_ties = np.greater, np.greater_equal
+
+
+class Fmin(_NumberExtremum):
+    """The smaller of two, or the one that is a number; equal ones share the gradient by halves."""
+
+    implements = np.fmin
+    wins, wins_or_ties = np.less, np.less_equal
 
 
 class Clip(Function):

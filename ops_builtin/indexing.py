@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Callable, Sequence
+from math import prod
+from types import EllipsisType, NoneType
+from typing import Any, Literal
 
 import numpy as np
 
-from registry import Function
+from registry import Function, composite
 from registry.numpy_protocol import plain
 
 
@@ -47,11 +50,71 @@ class AddAt(Function):
 
     def forward(self, x: Any) -> Any:
         y = np.zeros(self.shape, x.dtype)
-        np.add.at(y, self.index, x)
+        if _names_each_once(self.index):
+            y[self.index] = x
+        else:
+            np.add.at(y, self.index, x)
         return y
 
     def backward(self, gy: Any) -> Any:
         return gy[self.index]
+
+
+def _names_each_once(index: Any) -> bool:
+    """Say whether no element can be named twice: slices, numbers and masks cannot."""
+    return all(
+        isinstance(part, slice | int | np.integer | NoneType | EllipsisType)
+        or (isinstance(part, np.ndarray) and part.dtype.kind == "b")
+        for part in (index if isinstance(index, tuple) else (index,))
+    )
+
+
+class SetItem(Function):
+    """A copy of x in which the elements at an index are those of `value`: x[index] = value.
+
+    Where the index names an element twice, the last one counts, and gets the gradient.
+    """
+
+    implements = operator.setitem
+    saves = ()
+    samples = (
+        {"x": (3, 4), "value": (3,), "index": (slice(None), -1)},
+        {"x": (3, 4), "value": (3, 4), "index": [0, 2, 0]},
+        {"x": (2, 3), "value": (), "index": (np.array([True, False]), slice(1, None))},
+        {"x": (3,), "value": (1, 2), "index": slice(0, 2)},
+        {"x": (3,), "value": (0,), "index": slice(0, 0)},
+        {"x": (), "value": (), "index": ()},
+    )
+    expected_failures = {"numpy_function": "assigning to a Variable is an error, which names this operator"}
+
+    def __init__(self, index: Any) -> None:
+        self.index = plain(index)
+
+    def forward(self, x: Any, value: Any) -> Any:
+        y = x.copy()
+        y[self.index] = value
+        self.rounds = value.dtype.kind in "fc" and y.dtype.kind not in "fc"
+        self.value_shape = value.shape
+        return y
+
+    def backward(self, gy: Any) -> Any:
+        gx, part = SetItem(self.index)(gy, 0), gy[self.index]
+        if self.rounds:
+            return gx, None
+        if not _names_each_once(self.index):
+            part = np.where(_last_named(self.index, gy.shape), part, np.zeros_like(part))
+        shape = (1,) * (part.ndim - len(self.value_shape)) + self.value_shape
+        shape = shape[len(shape) - part.ndim :]
+        spread = tuple([a for a, n in enumerate(part.shape) if n != shape[a]])
+        return gx, np.sum(part, axis=spread).reshape(self.value_shape)
+
+
+def _last_named(index: Any, shape: tuple[int, ...]) -> Any:
+    """Say for each element of ``x[index]`` whether the index names it no more after that."""
+    turn = np.zeros(shape, np.intp)
+    turns = np.arange(turn[index].size).reshape(turn[index].shape)
+    turn[index] = turns
+    return turn[index] == turns
 
 
 class Where(Function):
@@ -76,3 +139,229 @@ class Where(Function):
         condition = self.xs[0]
         zero = np.zeros_like(gy)
         return None, np.where(condition, gy, zero), np.where(condition, zero, gy)
+
+    @classmethod
+    def from_numpy(cls, condition: Any, x: Any = None, y: Any = None) -> Any:
+        """Give the places that are not zero, where nothing is to be chosen."""
+        return np.nonzero(condition) if x is None and y is None else cls()(condition, x, y)
+
+
+@composite(
+    implements=np.extract,
+    inputs=("condition", "arr"),
+    samples=(
+        {"condition": np.array([[True, False], [True, True]]), "arr": (2, 2)},
+        {"condition": np.array([0, 2, 0]), "arr": (3,)},
+        {"condition": np.zeros(0, bool), "arr": (0,)},
+    ),
+)
+def extract(condition: Any, arr: Any) -> Any:
+    """Give the elements where the condition holds, as a vector."""
+    return np.ravel(arr)[np.flatnonzero(plain(condition))]
+
+
+@composite(
+    implements=np.take,
+    method="take",
+    inputs=("a",),
+    samples=(
+        {"a": (2, 3), "indices": [0, 0, -1]},
+        {"a": (2, 3), "indices": np.array([[2, 0], [1, 2]]), "axis": 1},
+        {"a": (3, 2), "indices": 1, "axis": -2},
+        {"a": (3,), "indices": [-4, 5], "mode": "wrap"},
+        {"a": (2, 3), "indices": [-4, 5], "axis": 1, "mode": "clip"},
+        {"a": (2, 0), "indices": [1], "axis": 0},
+    ),
+)
+def take(
+    a: Any, indices: Any, axis: int | None = None, mode: Literal["raise", "wrap", "clip"] = "raise"
+) -> Any:
+    """Give the elements at indices along an axis, or of the flattened array; those named twice, twice."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    places = np.arange(np.shape(a)[axis]).take(plain(indices), mode=mode)
+    return a[_along(axis, np.ndim(a), places)]
+
+
+def _along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
+    """Give the index that has `part` at an axis, and all of the axes before it."""
+    return (slice(None),) * (axis % ndim) + (part,)
+
+
+@composite(
+    implements=np.take_along_axis,
+    inputs=("arr",),
+    samples=(
+        {"arr": (2, 3), "indices": np.array([[2, 0, 2, 1], [1, 1, 0, -1]]), "axis": -1},
+        {"arr": (3, 1, 2), "indices": np.array([[[0], [2]]]), "axis": 0},
+        {"arr": (2, 3), "indices": np.array([5, 0, 0]), "axis": None},
+    ),
+)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Give for each vector along an axis its elements at indices of its own, as np.argsort gives them."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    shape, indices = np.shape(arr), plain(indices)
+    if np.ndim(indices) != len(shape):
+        raise ValueError(f"indices have {np.ndim(indices)} axes, and arr has {len(shape)}")
+    places: list[Any] = list(np.ix_(*map(range, shape)))
+    places[axis] = indices
+    return arr[tuple(places)]
+
+
+@composite(
+    implements=np.choose,
+    inputs=("a", "choices"),
+    samples=(
+        {"a": np.array([0, 1, 1]), "choices": [(3,), (3,)]},
+        {"a": np.array([[2], [0]]), "choices": [(3,), (), (2, 1)]},
+        {"a": np.array([-1, 3, 1]), "choices": (2, 3), "mode": "wrap"},
+        {"a": np.array([-1, 3, 1]), "choices": [(3,), (1,)], "mode": "clip"},
+    ),
+)
+def choose(a: Any, choices: Any, mode: Literal["raise", "wrap", "clip"] = "raise") -> Any:
+    """Give, element by element, that of the array that `a` numbers: choices[a[i]][i]."""
+    which, *arrays = np.broadcast_arrays(np.choose(plain(a), range(len(choices)), mode=mode), *choices)
+    return np.take_along_axis(np.stack(arrays), which[np.newaxis], axis=0)[0]
+
+
+@composite(
+    implements=np.compress,
+    inputs=("condition", "a"),
+    samples=(
+        {"condition": np.array([True, False, True]), "a": (2, 3)},
+        {"condition": np.array([False, True]), "a": (2, 3), "axis": 0},
+        {"condition": np.array([0, 1, 1]), "a": (2, 3), "axis": -1},
+    ),
+)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """Give the slices along an axis for which the condition holds."""
+    return np.take(a, np.flatnonzero(plain(condition)), axis=axis)
+
+
+@composite(
+    implements=np.diagonal,
+    method="diagonal",
+    samples=(
+        {"a": (3, 3)},
+        {"a": (2, 3), "offset": 1},
+        {"a": (2, 3, 4), "offset": -1, "axis1": 2, "axis2": 0},
+        {"a": (2, 3, 2), "axis1": -1, "axis2": 1},
+        {"a": (2, 2), "offset": 3},
+        {"a": (0, 2)},
+    ),
+)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Give the elements of a diagonal of the matrices that two axes span."""
+    if np.ndim(a) < 2:
+        raise ValueError("diag requires an array of at least two dimensions")
+    matrices = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = np.shape(matrices)[-2:]
+    row, column = max(-offset, 0), max(offset, 0)
+    steps = np.arange(max(min(rows - row, columns - column), 0))
+    return matrices[..., row + steps, column + steps]
+
+
+@composite(
+    implements=np.select,
+    inputs=("condlist", "choicelist", "default"),
+    samples=(
+        {"condlist": [np.array([True, False, True])], "choicelist": [(3,)]},
+        {
+            "condlist": [np.array([True, False]), np.array([[True, True], [True, False]])],
+            "choicelist": [(2,), (2, 1)],
+            "default": (),
+        },
+    ),
+)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """Give, element by element, that of the first array whose condition holds; `default` where none does."""
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError("select takes as many conditions as choices, and at least one")
+    if any(np.asarray(plain(condition)).dtype != bool for condition in condlist):
+        raise TypeError("select takes conditions that are arrays of booleans")
+    y = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        y = np.where(condition, choice, y)
+    return y
+
+
+class SlidingWindowView(Function):
+    """Every window of a shape, as the last axes: a view, whose elements the windows share."""
+
+    implements = np.lib.stride_tricks.sliding_window_view
+    saves = ()
+    samples = (
+        {"x": (5,), "window_shape": 3},
+        {"x": (3, 4), "window_shape": (2, 2)},
+        {"x": (3, 4), "window_shape": 2, "axis": -1},
+        {"x": (3, 1), "window_shape": (2, 2), "axis": (0, 0)},
+    )
+
+    def __init__(
+        self, window_shape: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None
+    ) -> None:
+        self.window_shape, self.axis = window_shape, axis
+
+    def _windows(self, x: Any) -> Any:
+        return np.lib.stride_tricks.sliding_window_view(x, self.window_shape, self.axis)
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        return self._windows(x)
+
+    def backward(self, gy: Any) -> Any:
+        places = np.arange(prod(self.shape)).reshape(self.shape)
+        return AddAt(self._windows(places), (places.size,))(gy).reshape(self.shape)
+
+
+@composite(
+    implements=np.apply_along_axis,
+    inputs=("arr",),
+    samples=(
+        {"func1d": np.sum, "axis": 0, "arr": (2, 3)},
+        {"func1d": np.square, "axis": -1, "arr": (2, 2, 2)},
+        {"func1d": np.diag, "axis": 1, "arr": (2, 3, 2)},
+    ),
+)
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any) -> Any:
+    """Put in place of each vector along an axis what a function of vectors gives for it."""
+    rows = np.moveaxis(arr, axis, -1)
+    shape = np.shape(rows)[:-1]
+    results = [func1d(rows[place], *args) for place in np.ndindex(shape)]
+    if not results:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    stacked = np.stack([np.stack(y) if isinstance(y, list | tuple) else y for y in results])
+    whole = np.reshape(stacked, shape + np.shape(stacked)[1:])
+    last, first = np.ndim(whole), axis % np.ndim(arr)
+    return np.moveaxis(whole, range(len(shape), last), range(first, first + last - len(shape)))
+
+
+@composite(
+    implements=np.piecewise,
+    inputs=("x",),
+    samples=(
+        {
+            "x": np.array([-1.5, 0.5, 2.0, 3.0]),
+            "condlist": [np.array([True, False, False, False]), np.array([True, True, False, False])],
+            "funclist": [np.negative, np.square, 3.0],
+        },
+        {"x": (2, 2), "condlist": [np.array([[True, False], [False, True]])], "funclist": [np.exp]},
+        {"x": np.array(2.0), "condlist": [True, False], "funclist": [np.square, 1.0]},
+    ),
+)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any:
+    """Give for each condition a function of the elements where it holds, or a number; the last one wins.
+
+    One function more is for the elements where none holds; without it they are 0.
+    """
+    conditions = np.asarray(plain(condlist), bool)
+    if not conditions.ndim or (conditions.ndim == 1 and np.ndim(x)):
+        conditions = conditions[np.newaxis]
+    if len(conditions) == len(funclist) - 1:
+        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+    y: Any = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        if condition.any():
+            y = SetItem(condition)(y, function(x[condition], *args) if callable(function) else function)
+    return y

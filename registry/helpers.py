@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import keyword
 import linecache
@@ -158,6 +159,7 @@ def checked_call(function: Callable[..., Any], composite: Callable[..., Any]) ->
     """Make what a call of a NumPy function reaches, where that is a function: it takes NumPy's arguments."""
     accepted = signature(composite).parameters
 
+    @functools.wraps(composite)
     def call(*args: Any, **kwargs: Any) -> Any:
         return composite(*args, **supported(function_name(function), kwargs, accepted))
 

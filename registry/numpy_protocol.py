@@ -31,6 +31,8 @@ def plain(value: Any) -> Any:
     """Replace every Variable in nested tuples, lists and dicts by its array."""
     if isinstance(value, NumPyProtocol):
         return value._value
+    if hasattr(value, "_fields"):
+        return type(value)(*map(plain, value))
     if isinstance(value, tuple | list):
         return type(value)(map(plain, value))
     if isinstance(value, dict):
@@ -176,6 +178,12 @@ class NumPyProtocol:
 
     def __rmod__(self, other: Any) -> Any:
         return state.default.calls[np.remainder](other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return state.default.calls[np.divmod](self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return state.default.calls[np.divmod](other, self)
 
     def __pow__(self, other: Any) -> Any:
         return state.default.calls[np.power](self, other)

@@ -18,35 +18,239 @@ def abs(x: _Input) -> Variable:
 def add(x0: _Input, x1: _Input) -> Variable:
     """Sum: x0 + x1."""
 
+def add_accumulate(x: _Input, axis: int = 0) -> Variable:
+    """Running sum along an axis, by default the first."""
+
 def add_at(x: _Input, index: Any, shape: tuple[int, ...]) -> Variable:
     """Zeros of a shape, with x added at an index; an element named twice gets both."""
 
-def astype(x: _Input, dtype: Any) -> Variable:
+def add_outer(A: Any, B: Any) -> Any:
+    """Each element of A plus each of B."""
+
+def add_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Variable:
+    """Sum of the elements along axes, by default along the first."""
+
+def add_sequence(*xs: _Input) -> Variable:
+    """Sum of any number of arrays, which broadcast: x0 + x1 + ..."""
+
+def angle(z: Any, deg: bool = False) -> Any:
+    """Angle of z in the complex plane, in (-pi, pi]; its derivative is 0 at 0, and for real z."""
+
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Give an array and then another, along an axis, or both flattened."""
+
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any) -> Any:
+    """Put in place of each vector along an axis what a function of vectors gives for it."""
+
+def arccos(x: _Input) -> Variable:
+    """Inverse cosine, in [0, pi]; its derivative is that of arcsin with the other sign."""
+
+def arccosh(x: _Input) -> Variable:
+    """Inverse hyperbolic cosine y >= 0; its derivative is 1 / sinh(y) = 1 / sqrt(x**2 - 1)."""
+
+def arccot(x: _Input) -> Variable:
+    """Inverse cotangent, in [0, pi] and smooth at 0: pi/2 - arctan(x)."""
+
+def arccoth(x: Any) -> Any:
+    """Inverse hyperbolic cotangent: arctanh(1 / x), for x beyond -1 and 1."""
+
+def arccsc(x: Any) -> Any:
+    """Inverse cosecant, in [-pi/2, pi/2]: arcsin(1 / x)."""
+
+def arccsch(x: Any) -> Any:
+    """Inverse hyperbolic cosecant: arcsinh(1 / x)."""
+
+def arcsec(x: Any) -> Any:
+    """Inverse secant, in [0, pi]: arccos(1 / x)."""
+
+def arcsech(x: Any) -> Any:
+    """Inverse hyperbolic secant: arccosh(1 / x), for x in (0, 1]."""
+
+def arcsin(x: _Input) -> Variable:
+    """Inverse sine, in [-pi/2, pi/2]; its derivative 1 / sqrt(1 - x**2) is infinite at -1 and 1."""
+
+def arcsinh(x: _Input) -> Variable:
+    """Inverse hyperbolic sine y; its derivative is 1 / cosh(y) = 1 / sqrt(1 + x**2)."""
+
+def arctan(x: _Input) -> Variable:
+    """Inverse tangent, in [-pi/2, pi/2]; its derivative is 1 / (1 + x**2)."""
+
+def arctan2(x0: _Input, x1: _Input) -> Variable:
+    """Angle of the vector (x1, x0), in [-pi, pi]; its derivatives are 0 at the origin."""
+
+def arctanh(x: _Input) -> Variable:
+    """Inverse hyperbolic tangent; its derivative is 1 / (1 - x**2)."""
+
+def array_split(x: _Input, indices_or_sections: Any, axis: int = 0) -> Variable:
+    """Parts whose lengths differ by 1 at most, the longer ones first; or the parts between indices."""
+
+def astype(x: _Input, dtype: Any, copy: bool = True) -> Variable:
     """The elements in another type; the gradient comes back in the old one."""
+
+def atleast_1d(*arys: Any) -> Any:
+    """Give arrays with one axis or more: 0-d ones get an axis of length 1."""
+
+def atleast_2d(*arys: Any) -> Any:
+    """Give arrays with two axes or more: a vector is a row."""
+
+def atleast_3d(*arys: Any) -> Any:
+    """Give arrays with three axes or more: (n,) becomes (1, n, 1), and (m, n) becomes (m, n, 1)."""
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """Weighted mean sum(a * weights) / sum(weights) along axes; with the sum of weights, if `returned`."""
+
+def bincount(x: _Input, weights: _Input | None = None, *, minlength: int = 0) -> Variable:
+    """For each integer up to the largest in x, how often it is there; or the sum of its weights."""
+
+def block(arrays: Any) -> Any:
+    """Give nested lists of arrays in one: the innermost along the last axis, others along the one before."""
+
+def broadcast_arrays(*args: Any) -> Any:
+    """Give arrays broadcast against each other, without a copy."""
 
 def broadcast_to(x: _Input, shape: int | tuple[int, ...]) -> Variable:
     """The elements repeated, without a copy, to fill a shape."""
 
+def cbrt(x: _Input) -> Variable:
+    """Cube root, negative for negative x; its derivative is infinite at 0."""
+
+def cholesky(x: _Input, upper: bool = False) -> Variable:
+    """Lower triangle y with x = y y^H; upper, where that is asked for."""
+
+def choose(a: Any, choices: Any, mode: Any = 'raise') -> Any:
+    """Give, element by element, that of the array that `a` numbers: choices[a[i]][i]."""
+
 def clip(x: _Input, a_min: _Input | None = None, a_max: _Input | None = None) -> Variable:
     """x between bounds, either of which may be None; at a bound the gradient goes to x."""
+
+def column_stack(tup: Any) -> Any:
+    """Give vectors as columns, and matrices as they are, beside each other."""
+
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """Give the slices along an axis for which the condition holds."""
 
 def concatenate(*xs: _Input, axis: int | None = 0) -> Variable:
     """Arrays one after the other along an axis; flattened first, where it is None."""
 
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number: norm(x) times norm(inv(x)), by singular values for 2 and -2."""
+
 def conj(x: _Input) -> Variable:
     """Complex conjugate."""
+
+def convolve(a: _Input, v: _Input, mode: Any = 'full') -> Variable:
+    """Discrete convolution of two rows: y[k] = sum over i of a[i] * v[k - i]."""
 
 def copy(x: _Input) -> Variable:
     """The same elements in an array of their own."""
 
+def copysign(x0: _Input, x1: _Input) -> Variable:
+    """abs(x0) with the sign of x1; the derivatives are 0 by x0 at 0, and by x1 everywhere."""
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    """Correlation matrix of variables, one a row of x (and of y): cov / (std * std), within [-1, 1]."""
+
+def correlate(a: Any, v: Any, mode: Any = 'valid') -> Any:
+    """Correlation of two rows: y[k] = sum over i of a[i + k] * conj(v[i]); `mode` as in convolve."""
+
 def cos(x: _Input) -> Variable:
     """Cosine."""
+
+def cosh(x: _Input) -> Variable:
+    """Hyperbolic cosine: (exp(x) + exp(-x)) / 2."""
+
+def cot(x: _Input) -> Variable:
+    """Cotangent: 1 / tan(x); its derivative is -1 - cot(x)**2."""
+
+def coth(x: _Input) -> Variable:
+    """Hyperbolic cotangent: 1 / tanh(x); its derivative is 1 - coth(x) ** 2."""
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None) -> Any:
+    """Covariance matrix of variables, one a row of m (and of y); fweights count, aweights weigh."""
+
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """Vector product of vectors of 3 numbers along an axis; of 2 (deprecated in NumPy), the third is 0."""
+
+def csc(x: _Input) -> Variable:
+    """Cosecant: 1 / sin(x); its derivative is -csc(x) / tan(x)."""
+
+def csch(x: _Input) -> Variable:
+    """Hyperbolic cosecant: 1 / sinh(x); its derivative is -csch(x) / tanh(x)."""
+
+def cumprod(x: _Input, axis: int | None = None) -> Variable:
+    """Running product along an axis; its derivatives are right at zeros, too."""
+
+def cumsum(x: _Input, axis: int | None = None) -> Variable:
+    """Running sum along an axis."""
+
+def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """Cumulative product along an axis, which starts with 1 where `include_initial` says so."""
+
+def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """Cumulative sum along an axis, which starts with 0 where `include_initial` says so."""
+
+def deg2rad(x: _Input) -> Variable:
+    """Degrees as radians: x * pi / 180."""
+
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """Leave out the places `obj` of an axis, or of the flattened array."""
+
+def det(x: _Input) -> Variable:
+    """Determinant; its gradient is the matrix of cofactors, det(x) inv(x).T where that exists."""
+
+def diag(v: Any, k: int = 0) -> Any:
+    """Give a matrix with a vector on its diagonal `k`; or that diagonal of a matrix."""
+
+def diagflat(v: Any, k: int = 0) -> Any:
+    """Give a matrix with the flattened elements on its diagonal `k`."""
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Give the elements of a diagonal of the matrices that two axes span."""
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Each element minus the one before along an axis; n times."""
 
 def divide(x0: _Input, x1: _Input) -> Variable:
     """Quotient: x0 / x1."""
 
+def divide_outer(A: Any, B: Any) -> Any:
+    """Each element of A over each of B."""
+
+def divmod(x0: _Input, x1: _Input) -> tuple[Variable, ...]:
+    """floor(x0 / x1), whose derivative is 0, and the remainder x0 - floor(x0 / x1) * x1."""
+
+def dot(a: Any, b: Any) -> Any:
+    """Product summed over the last axis of a and the last but one of b; with numbers, times."""
+
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Give parts behind each other: along the third axis."""
+
+def dstack(tup: Any) -> Any:
+    """Give arrays behind each other: along the third axis."""
+
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Each element minus the one before, flattened, between given ends."""
+
+def eig(x: _Input) -> Variable:
+    """Eigenvalues w and eigenvectors v of a square matrix."""
+
+def eigh(x: _Input, UPLO: Any = 'L') -> Variable:
+    """Eigenvalues w, in ascending order, and eigenvectors v of a symmetric or Hermitian matrix."""
+
+def eigvals(a: Any) -> Any:
+    """Eigenvalues of a square matrix, in the order in which eig has them."""
+
+def eigvalsh(a: Any, UPLO: Any = 'L') -> Any:
+    """Eigenvalues of a symmetric or Hermitian matrix, of which one triangle is read, as by eigh."""
+
+def einsum(*operands: _Input, subscripts: str, optimize: Any = False) -> Variable:
+    'Product of any number of arrays, summed as the letters of `subscripts` say: "ij,jk->ik".'
+
 def exp(x: _Input) -> Variable:
     """Exponential: e ** x."""
+
+def exp2(x: _Input) -> Variable:
+    """2 ** x; its derivative is 2 ** x * log(2)."""
 
 def expand_dims(x: _Input, axis: int | tuple[int, ...]) -> Variable:
     """New axes of length 1, at the places `axis` of the result."""
@@ -54,38 +258,296 @@ def expand_dims(x: _Input, axis: int | tuple[int, ...]) -> Variable:
 def expm1(x: _Input) -> Variable:
     """exp(x) - 1, exact for small x."""
 
+def extract(condition: Any, arr: Any) -> Any:
+    """Give the elements where the condition holds, as a vector."""
+
+def fabs(x: _Input) -> Variable:
+    """Absolute value as a floating number; real numbers only."""
+
+def fft(x: _Input, n: int | None = None, axis: int = -1, norm: Any = None) -> Variable:
+    """Fourier transform along an axis: sum of x[j] exp(-2 pi i j k / n)."""
+
+def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+    """Fourier transform along two axes."""
+
+def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    """Fourier transform along several axes, all without `axes`."""
+
+def fftshift(x: Any, axes: Any = None) -> Any:
+    """Frequency 0 moved to the middle, along all axes without `axes`."""
+
+def flatten(a: Any, order: Any = 'C') -> Any:
+    """Give all elements along one axis, in an array of their own."""
+
+def flip(x: _Input, axis: int | tuple[int, ...] | None = None) -> Variable:
+    """The elements in the other order along axes, or all."""
+
+def fliplr(m: Any) -> Any:
+    """Give the columns in the other order: flip(m, 1)."""
+
+def flipud(m: Any) -> Any:
+    """Give the rows in the other order: flip(m, 0)."""
+
+def float_power(x0: _Input, x1: _Input) -> Variable:
+    """Power, computed in float64 at least; its derivatives are those of power."""
+
+def fmax(x0: _Input, x1: _Input) -> Variable:
+    """The larger of two, or the one that is a number; equal ones share the gradient by halves."""
+
+def fmin(x0: _Input, x1: _Input) -> Variable:
+    """The smaller of two, or the one that is a number; equal ones share the gradient by halves."""
+
+def fmod(x0: _Input, x1: _Input) -> Variable:
+    """Remainder of x0 / x1, with the sign of x0: x0 - trunc(x0 / x1) * x1."""
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
+    """Give `num` numbers at equal ratios from `start` to `stop`: start ** (1 - t) * stop ** t, t from 0 to 1."""
+
 def getitem(x: _Input, index: Any) -> Variable:
     """Elements at an index, as NumPy indexes: ``x[index]``."""
+
+def gradient(f: Any, *varargs: Any, axis: int | tuple[int, ...] | None = None, edge_order: int = 1) -> Any:
+    """Slope along each axis of what was sampled: that of the parabola through three neighbours."""
+
+def heaviside(x0: _Input, x1: _Input) -> Variable:
+    """0 for negative x0, 1 for positive, x1 at 0; the derivative by x0 is 0 everywhere."""
+
+def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+    """Fourier transform of a signal with Hermitian symmetry, of which a half is given: real numbers."""
+
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Give parts beside each other: along the second axis, or along the one axis of a vector."""
+
+def hstack(tup: Any) -> Any:
+    """Give arrays beside each other: along the second axis, or along the one axis of vectors."""
+
+def hypot(x0: _Input, x1: _Input) -> Variable:
+    """Length of the vector (x0, x1): sqrt(x0**2 + x1**2); its derivatives are 0 at the origin."""
+
+def i0(x: _Input) -> Variable:
+    """Modified Bessel function of order 0; its derivative is that of order 1."""
+
+def ifft(x: _Input, n: int | None = None, axis: int = -1, norm: Any = None) -> Variable:
+    """Inverse Fourier transform along an axis: sum of x[j] exp(2 pi i j k / n), divided by n."""
+
+def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+    """Inverse Fourier transform along two axes."""
+
+def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    """Inverse Fourier transform along several axes, all without `axes`."""
+
+def ifftshift(x: Any, axes: Any = None) -> Any:
+    """Frequency 0 moved from the middle to the front: the inverse of fftshift."""
+
+def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+    """Inverse of hfft: the half of a Hermitian signal, from real numbers."""
+
+def imag(x: _Input) -> Variable:
+    """Imaginary part, 0 of real x; its derivative is -1j, and 0 for real x."""
+
+def inner(a: Any, b: Any) -> Any:
+    """Product summed over the last axes of both; with numbers, times."""
+
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """Put `values` before the places `obj` of an axis, or of the flattened array; they get arr's type."""
+
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None) -> Any:
+    """Piecewise linear function through the points (xp, fp), at x; differentiable in all three."""
+
+def inv(x: _Input) -> Variable:
+    """Inverse of a matrix: y; the gradient is -y.T gy y.T."""
+
+def irfft(x: _Input, n: int | None = None, axis: int = -1, norm: Any = None) -> Variable:
+    """Inverse of rfft: n real numbers from frequencies 0 to n // 2; n is 2 (m - 1) for m of them."""
+
+def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+    """Inverse of rfft2."""
+
+def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    """Inverse of rfftn: ifft along the other axes, irfft along the last."""
+
+def kron(a: Any, b: Any) -> Any:
+    """Kronecker product: b in place of each element of a, times that element."""
+
+def ldexp(x0: _Input, x1: _Input) -> Variable:
+    """x0 * 2 ** x1, for integers x1."""
+
+def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Vector product of vectors of 3 numbers along an axis."""
+
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Diagonal of the last two axes, `offset` places to the right of the main one."""
+
+def linalg_matrix_transpose(x: Any, /) -> Any:
+    """Last two axes in each other's place."""
+
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """All products of an element of one vector with one of another, in rows and columns."""
+
+def linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    """Product summed over axes of both, as tensordot gives it."""
+
+def linalg_trace(x: Any, /, *, offset: int = 0) -> Any:
+    """Sum along the diagonal of the last two axes, `offset` places to the right of the main one."""
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Any:
+    """Give `num` numbers at equal steps from `start` to `stop`, which is the last one if `endpoint`."""
 
 def log(x: _Input) -> Variable:
     """Natural logarithm."""
 
+def log10(x: _Input) -> Variable:
+    """Logarithm to the base 10; its derivative is 1 / (x * log(10))."""
+
 def log1p(x: _Input) -> Variable:
     """log(1 + x), exact for small x."""
+
+def log2(x: _Input) -> Variable:
+    """Logarithm to the base 2; its derivative is 1 / (x * log(2))."""
+
+def logaddexp(x0: _Input, x1: _Input) -> Variable:
+    """log(exp(x0) + exp(x1)), exact for large and infinite x; equal infinities share by halves."""
+
+def logaddexp2(x0: _Input, x1: _Input) -> Variable:
+    """log2(2 ** x0 + 2 ** x1), exact for large and infinite x; equal infinities share by halves."""
+
+def logaddexp_reduce(x: _Input, axis: Any = 0, keepdims: bool = False) -> Variable:
+    """log(sum(exp(x))) along axes, without overflow."""
+
+def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, axis: int = 0) -> Any:
+    """Give powers of `base`, whose exponents are linspace(start, stop)."""
+
+def lstsq(a: _Input, b: _Input, rcond: float | None = None) -> Variable:
+    """Least squares: the solution, sums of squared residuals, rank and singular values of a."""
 
 def matmul(x0: _Input, x1: _Input) -> Variable:
     """Matrix product over the last two axes, broadcast over the others; vectors as NumPy has them."""
 
-def max(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = 'fro') -> Any:
+    """Norm of the matrices of the last two axes."""
+
+def matrix_power(a: Any, n: int) -> Any:
+    """Matrix multiplied n times by itself; its inverse, for a negative n."""
+
+def matrix_transpose(x: Any) -> Any:
+    """Give the last two axes in each other's place."""
+
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """Matrix times vector, over the last axes, broadcast over the others."""
+
+def max(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
     """Largest element along axes; equal ones share the gradient evenly."""
 
 def maximum(x0: _Input, x1: _Input) -> Variable:
     """The larger of two, element by element; equal ones share the gradient by halves."""
 
-def mean(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
+def maximum_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+    """Largest element along axes, by default along the first; equal ones share the gradient evenly."""
+
+def mean(x: _Input, axis: Any = None, keepdims: bool = False, where: Any = True) -> Variable:
     """Arithmetic mean of the elements along axes."""
 
-def min(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
+def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Middle element along axes, or the mean of the middle two; nan where one is nan."""
+
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = 'xy') -> Any:
+    """Give the coordinates of a grid, from those along each axis; `copy` says nothing here."""
+
+def min(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
     """Smallest element along axes; equal ones share the gradient evenly."""
 
 def minimum(x0: _Input, x1: _Input) -> Variable:
     """The smaller of two, element by element; equal ones share the gradient by halves."""
 
+def minimum_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+    """Smallest element along axes, by default along the first; equal ones share the gradient evenly."""
+
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Give axes moved from the places `source` to the places `destination`; the others keep their order."""
+
+def multi_matmul(arrays: Any) -> Any:
+    """Matrix product of any number of arrays, in the order that takes the fewest steps."""
+
 def multiply(x0: _Input, x1: _Input) -> Variable:
     """Product: x0 * x1, element by element."""
 
+def multiply_accumulate(x: _Input, axis: int = 0) -> Variable:
+    """Running product along an axis, by default the first."""
+
+def multiply_outer(A: Any, B: Any) -> Any:
+    """Each element of A times each of B."""
+
+def multiply_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Variable:
+    """Product of the elements along axes, by default along the first."""
+
+def multiply_sequence(*xs: _Input) -> Variable:
+    """Product of any number of arrays, which broadcast; zeros among them do no harm."""
+
+def nan_to_num(x: _Input, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Variable:
+    """x with numbers for nan and infinities, where the derivative is 0; each part of complex x alone."""
+
+def nancumprod(a: Any, axis: int | None = None) -> Any:
+    """Cumulative product along an axis, in which nan counts as 1."""
+
+def nancumsum(a: Any, axis: int | None = None) -> Any:
+    """Cumulative sum along an axis, in which nan counts as 0."""
+
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Largest element along axes that is no nan; equal ones share the gradient evenly."""
+
+def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """Arithmetic mean of the elements along axes that are no nan."""
+
+def nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Median along axes of the elements that are no nan."""
+
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Smallest element along axes that is no nan; equal ones share the gradient evenly."""
+
+def nanpercentile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+    """Quantile along axes, for each q in percent, of the elements that are no nan."""
+
+def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Any:
+    """Product of the elements along axes that are no nan."""
+
+def nanquantile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+    """Quantile along axes, for each q in [0, 1], of the elements that are no nan."""
+
+def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
+    """Square root of nanvar; its gradient is 0 where all elements are equal."""
+
+def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
+    """Sum of the elements along axes that are no nan."""
+
+def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
+    """Variance of the elements along axes that are no nan."""
+
 def negative(x: _Input) -> Variable:
     """Opposite: -x."""
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of vectors (one axis), or of matrices (two axes)."""
+
+def outer(a: Any, b: Any) -> Any:
+    """All products of an element of a with one of b, in rows and columns."""
+
+def pad(array: Any, pad_width: Any, mode: Any = 'constant', constant_values: Any = 0) -> Any:
+    'Put elements around an array: a constant, or by "edge", "reflect", "symmetric" or "wrap" its own.'
+
+def partition(x: _Input, kth: Any, axis: int | None = -1) -> Variable:
+    """The kth element along an axis in its sorted place, smaller ones before it, larger ones after."""
+
+def percentile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+    """Quantile along axes for each q in percent, a constant; by any of NumPy's methods."""
+
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
+    """Give for each condition a function of the elements where it holds, or a number; the last one wins."""
+
+def pinv(x: _Input, rcond: Any = None, rtol: Any = None) -> Variable:
+    """Pseudo-inverse (Moore and Penrose), differentiated at constant rank (Golub and Pereyra, 1973)."""
+
+def polyval(p: Any, x: Any) -> Any:
+    """Give the polynomial p[0] x ** (n - 1) + ... + p[n - 1], by Horner's rule."""
 
 def positive(x: _Input) -> Variable:
     """The same: +x."""
@@ -93,17 +555,101 @@ def positive(x: _Input) -> Variable:
 def power(x0: _Input, x1: _Input) -> Variable:
     """Power: x0 ** x1, differentiable in both."""
 
+def prod(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Variable:
+    """Product of the elements along axes; its derivatives are right at zeros, too."""
+
+def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Largest minus smallest element along axes; equal ones share the gradient evenly."""
+
+def qr(a: Any, mode: str = 'reduced') -> Any:
+    'Orthonormal columns q times upper triangle r; the triangle alone, for the mode "r".'
+
+def quantile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+    """Quantile along axes for each q in [0, 1], a constant; by any of NumPy's methods."""
+
+def rad2deg(x: _Input) -> Variable:
+    """Radians as degrees: x * 180 / pi."""
+
+def ravel(a: Any, order: Any = 'C') -> Any:
+    """Give all elements along one axis: reshape(a, -1)."""
+
 def real(x: _Input) -> Variable:
     """Real part."""
+
+def real_if_close(a: _Input, tol: float = 100) -> Variable:
+    """The real part where all imaginary parts are within `tol` machine precisions of 0, else x itself."""
+
+def reciprocal(x: _Input) -> Variable:
+    """1 / x; of integers the whole part, as in NumPy."""
 
 def remainder(x0: _Input, x1: _Input) -> Variable:
     """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""
 
-def reshape(x: _Input, shape: int | tuple[int, ...]) -> Variable:
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Give each element `repeats` times, one number for all or one for each, along an axis or flattened."""
+
+def reshape(x: _Input, shape: int | tuple[int, ...], order: Any = 'C') -> Variable:
     """The elements in another shape; one length may be -1, for what is left."""
+
+def resize(a: Any, new_shape: int | tuple[int, ...]) -> Any:
+    """Give the elements in a new shape, from the first one again where they do not fill it."""
+
+def rfft(x: _Input, n: int | None = None, axis: int = -1, norm: Any = None) -> Variable:
+    """The half of the Fourier transform of real numbers that says all: frequencies 0 to n // 2."""
+
+def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+    """Fourier transform of real numbers along two axes."""
+
+def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    """Fourier transform of real numbers along several axes: rfft along the last, fft along the others."""
+
+def roll(x: _Input, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Variable:
+    """The elements moved along axes by `shift` places, the last ones to the front; or flattened."""
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """Give one axis moved to before the axis `start`."""
+
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Give the plane of two axes turned by `k` right angles, from the first towards the second."""
+
+def sec(x: _Input) -> Variable:
+    """Secant: 1 / cos(x); its derivative is sec(x) * tan(x)."""
+
+def sech(x: _Input) -> Variable:
+    """Hyperbolic secant: 1 / cosh(x); its derivative is -sech(x) * tanh(x)."""
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """Give, element by element, that of the first array whose condition holds; `default` where none does."""
+
+def set_item(x: _Input, value: _Input, index: Any) -> Variable:
+    """A copy of x in which the elements at an index are those of `value`: x[index] = value."""
+
+def sign(x: _Input) -> Variable:
+    """x / abs(x), and 0 at 0; its derivative is 0 there, and for real x."""
 
 def sin(x: _Input) -> Variable:
     """Sine."""
+
+def sinc(x: _Input) -> Variable:
+    """sin(pi x) / (pi x), and 1 at 0; its derivatives are a power series near 0."""
+
+def sinh(x: _Input) -> Variable:
+    """Hyperbolic sine: (exp(x) - exp(-x)) / 2."""
+
+def sliding_window_view(x: _Input, window_shape: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Variable:
+    """Every window of a shape, as the last axes: a view, whose elements the windows share."""
+
+def slogdet(x: _Input) -> Variable:
+    """Sign of the determinant, and logarithm of its size; without a derivative where it is 0: nan."""
+
+def solve(a: _Input, b: _Input) -> Variable:
+    """Solution x of a @ x = b, for one vector b or for matrices."""
+
+def sort(x: _Input, axis: int | None = -1, kind: str | None = None, stable: bool | None = None) -> Variable:
+    """The elements in increasing order along an axis, nan last; equal ones stay in their order."""
+
+def split(x: _Input, indices_or_sections: Any, axis: int = 0) -> Variable:
+    """Parts of equal length, or the parts between indices."""
 
 def sqrt(x: _Input) -> Variable:
     """Square root, the one that is not negative."""
@@ -117,14 +663,35 @@ def squeeze(x: _Input, axis: int | tuple[int, ...] | None = None) -> Variable:
 def stack(*xs: _Input, axis: int = 0) -> Variable:
     """Arrays of one shape side by side along a new axis."""
 
+def std(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Variable:
+    """Standard deviation of the elements along axes: the square root of `var`."""
+
 def subtract(x0: _Input, x1: _Input) -> Variable:
     """Difference: x0 - x1."""
 
-def sum(x: _Input, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Variable:
+def subtract_outer(A: Any, B: Any) -> Any:
+    """Each element of A minus each of B."""
+
+def sum(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Variable:
     """Sum of the elements along axes."""
+
+def sum_to(x: _Input, shape: tuple[int, ...]) -> Variable:
+    """Sum over axes that broadcasting stretched, back to a shape."""
+
+def svd(x: _Input, full_matrices: bool = True) -> Variable:
+    """Singular vectors u and vh, with singular values s between them."""
+
+def svdvals(x: Any, /) -> Any:
+    """Singular values, in descending order."""
 
 def swapaxes(x: _Input, axis1: int, axis2: int) -> Variable:
     """Two axes in each other's place."""
+
+def take(a: Any, indices: Any, axis: int | None = None, mode: Any = 'raise') -> Any:
+    """Give the elements at indices along an axis, or of the flattened array; those named twice, twice."""
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Give for each vector along an axis its elements at indices of its own, as np.argsort gives them."""
 
 def tan(x: _Input) -> Variable:
     """Tangent; its derivative is 1 + tan(x) ** 2."""
@@ -132,8 +699,65 @@ def tan(x: _Input) -> Variable:
 def tanh(x: _Input) -> Variable:
     """Hyperbolic tangent; its derivative is 1 - tanh(x) ** 2."""
 
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Product summed over axes of a and of b: `axes` last and first ones, or a list for each."""
+
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """Inverse of a tensor, as the matrix whose rows are the first `ind` axes."""
+
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """Give the x for which tensordot(a, x, x.ndim) = b; `axes` of a are put last before."""
+
+def tile(A: Any, reps: Any) -> Any:
+    """Give the whole array, `reps` times along each axis."""
+
+def trace(x: _Input, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    """Sum along the diagonal of two axes, `offset` places to the right of the main one."""
+
 def transpose(x: _Input, axes: int | tuple[int, ...] | None = None) -> Variable:
     """Axes in another order; reversed, where `axes` is None."""
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral along an axis by the trapezoidal rule, with coordinates x, or the spacing dx."""
+
+def tril(m: Any, k: int = 0) -> Any:
+    """Give the elements on and below the diagonal `k` of matrices; 0 elsewhere."""
+
+def trim_zeros(filt: Any, trim: str = 'fb', axis: Any = None) -> Any:
+    'Leave out the zeros at the front ("f") and the back ("b") of all axes, or of some.'
+
+def triu(m: Any, k: int = 0) -> Any:
+    """Give the elements on and above the diagonal `k` of matrices; 0 elsewhere."""
+
+def unstack(x: _Input, axis: int = 0) -> Variable:
+    """The arrays of which an axis is made: x[0], x[1], ..., along any axis."""
+
+def unwrap(p: _Input, discont: float | None = None, axis: int = -1, period: float = 6.283185307179586) -> Variable:
+    """Phases with multiples of `period` added where they jump by half of it, or by `discont`, or more."""
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Give the powers of each number in a row, the highest first; float32, too, keeps its type."""
+
+def var(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Variable:
+    """Variance of the elements along axes: sum(abs(x - mean) ** 2) / (n - ddof)."""
+
+def vdot(a: Any, b: Any) -> Any:
+    """Sum of conj(a) * b over all elements, in NumPy's order."""
+
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Sum of conj(x1) * x2 along an axis."""
+
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """Conjugate of a vector times matrix, over the last axes, broadcast over the others."""
+
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """Norm of the vectors along any number of axes, all of them without `axis`."""
+
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Give parts one below the other: along the first axis."""
+
+def vstack(tup: Any) -> Any:
+    """Give arrays one below the other: along the first axis, a vector being a row."""
 
 def where(condition: _Input, x: _Input, y: _Input) -> Variable:
     """Elements of x where the condition holds, of y elsewhere."""

@@ -130,6 +130,21 @@ class Variable(NumPyProtocol):
         """The Variable with its axes reversed."""
         return implementation(np.transpose)(self)
 
+    @property
+    def mT(self) -> Any:
+        """The Variable with its last two axes swapped."""
+        return implementation(np.matrix_transpose)(self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return implementation(np.real)(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return implementation(np.imag)(self)
+
     def __len__(self) -> int:
         return len(self._value)
 

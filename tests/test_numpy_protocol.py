@@ -105,7 +105,6 @@ CONSTANT = {
     "size": np.size,
     "argmax": lambda a: np.argmax(a, axis=1),
     "argsort": lambda a: np.argsort(a, 0),
-    "sign": np.sign,
     "floor": np.floor,
     "round": lambda a: np.round(a, decimals=1),
     "floor_divide": lambda a: np.floor_divide(a, 2),

@@ -259,11 +259,14 @@ class Subject:
     ) -> tuple[Any, ...]:
         """Call a NumPy function that the operator implements, or in its place `target`, with a sample."""
         several = any(p.kind is Parameter.VAR_POSITIONAL for p in self.inputs)
-        arrays = [inputs] if several and not isinstance(function, np.ufunc) else inputs
+        arrays = [inputs] if several and not _takes_any_number(function) else inputs
         constants = copied(sample.constants)
         if self.cls is None and not several:
             first, *others = _arguments(sample.names, inputs).items()
-            arrays = [first[1]]
+            taken = _parameters(function).get(first[0])
+            if by_name := taken is not None and taken.kind is not Parameter.POSITIONAL_ONLY:
+                others.append(first)
+            arrays = [] if by_name else [first[1]]
             constants.update(others)
         places = [constants.pop(name) for name in _by_position(function, constants)]
         ys = (target or function)(*arrays, *places, **constants)
@@ -372,14 +375,24 @@ def _call_by_name(function: Callable[..., Any], arguments: Mapping[str, Any]) ->
     return function(*(arguments[name] for name in first), **rest)
 
 
+def _takes_any_number(function: Callable[..., Any]) -> bool:
+    """Say whether a NumPy function takes arrays one by one; others take a list of them."""
+    kinds = [p.kind for p in _parameters(function).values()]
+    return isinstance(function, np.ufunc) or Parameter.VAR_POSITIONAL in kinds
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter]:
+    try:
+        return signature(function).parameters
+    except ValueError:  # NumPy gives some functions no signature
+        return {}
+
+
 def _by_position(function: Callable[..., Any], names: Iterable[str]) -> list[str]:
     """Give the parameters of a NumPy function, or of `operator`, that have no name for its caller."""
     if not hasattr(function, "_implementation"):
         return list(names)
-    try:
-        parameters = signature(function).parameters
-    except ValueError:  # NumPy gives some functions no signature
-        return []
+    parameters = _parameters(function)
     return [
         name for name in names if name in parameters and parameters[name].kind is Parameter.POSITIONAL_ONLY
     ]

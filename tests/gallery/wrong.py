@@ -660,7 +660,7 @@ class PythonNumber(Function):
         return np.broadcast_to(gy * 2 * float(np.sum(x)), x.shape)
 
 
-@caught_by("second_derivative", "np.where(mask, value, v)")
+@caught_by("second_derivative", "v = ops.set_item(v, value, index)")
 class AssignedElements(Function):
     """The gradient is set to zero in place."""
 

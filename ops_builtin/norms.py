@@ -1,0 +1,172 @@
+"""Lengths of vectors and matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ops_builtin.linalg import MATRICES, MATRIX
+from ops_builtin.reductions import Sum
+from registry import Function, composite
+
+
+class _Length(Function):
+    """Euclidean length over axes; its derivative conj(x) / y is taken as 0 where all of x is 0."""
+
+    def __init__(self, axis: tuple[int, ...], keepdims: bool) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Any) -> Any:
+        if len(self.axis) == x.ndim and not self.keepdims:
+            return np.sqrt(np.vdot(x, x).real)
+        squares = (np.conjugate(x) * x).real
+        return np.sqrt(np.sum(squares, axis=self.axis, keepdims=self.keepdims))
+
+    def backward(self, gy: Any) -> Any:
+        (x,), (y,) = self.xs, self.ys
+        share = np.where(y, gy / np.where(y, y, 1), np.zeros_like(gy))
+        return np.conjugate(x) * (share if self.keepdims else np.expand_dims(share, self.axis))
+
+
+def _positive_power(x: Any, p: float) -> Any:
+    """Give x ** p for numbers that are not negative; at 0 the derivative is taken as 0."""
+    zero = np.equal(x, 0)
+    return np.where(zero, 0 if p > 0 else np.inf, np.where(zero, 1, x) ** p)
+
+
+def _vector_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if p is None or p == 2:
+        return _Length(axis, keepdims)(x)
+    if isinstance(p, str):
+        raise ValueError(f"Invalid norm order {p!r} for vectors")
+    size = np.absolute(x)
+    if np.isinf(p):
+        return (np.max if p > 0 else np.min)(size, axis=axis, keepdims=keepdims)
+    if p == 0:
+        return Sum(axis, keepdims)(np.not_equal(size, 0).astype(size.dtype))
+    if p == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    return _positive_power(np.sum(_positive_power(size, p), axis=axis, keepdims=keepdims), 1 / p)
+
+
+_OF_SINGULAR_VALUES: dict[Any, Any] = {"nuc": np.sum, 2: np.max, -2: np.min}
+_OF_SUMS: dict[Any, tuple[int, Any]] = {
+    1: (0, np.max),
+    -1: (0, np.min),
+    np.inf: (1, np.max),
+    -np.inf: (1, np.min),
+}
+
+
+def _matrix_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if p in (None, "fro", "f"):
+        return _Length(axis, keepdims)(x)
+    if p in _OF_SINGULAR_VALUES:
+        others = [i for i in range(x.ndim) if i not in axis]
+        s = np.linalg.svdvals(np.transpose(x, (*others, *axis)))
+        y = _OF_SINGULAR_VALUES[p](s, axis=-1)
+        return np.expand_dims(y, axis) if keepdims else y
+    if p not in _OF_SUMS:
+        raise ValueError("Invalid norm order for matrices.")
+    first, extremum = _OF_SUMS[p]
+    sums = np.sum(np.absolute(x), axis=axis[first], keepdims=True)
+    y = extremum(sums, axis=axis[1 - first], keepdims=True)
+    return y if keepdims else np.squeeze(y, axis)
+
+
+def _floating(x: Any) -> Any:
+    return x if np.result_type(x).kind in "fc" else np.astype(x, float)
+
+
+def _places(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Give axes as a tuple that counts from the start, all for None."""
+    axes = range(ndim) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
+    return tuple([i % ndim for i in axes])
+
+
+@composite(
+    implements=np.linalg.norm,
+    samples=[
+        {"x": (4,)},
+        {"x": (2, 3, 2)},
+        {"x": (2, 3), "keepdims": True},
+        {"x": ()},
+        {"x": (0,)},
+        {"x": (2, 3), "axis": -1},
+        {"x": (2, 3), "ord": 3, "axis": 0, "keepdims": True},
+        {"x": (4,), "ord": 1.5},
+        {"x": (4,), "ord": -2},
+        {"x": (2, 3), "ord": 1, "axis": 1},
+        {"x": (2, 3), "ord": 0, "axis": 1},
+        {"x": (4,), "ord": np.inf},
+        {"x": (2, 3), "ord": -np.inf, "axis": 0},
+        {"x": (2, 3), "ord": "fro"},
+        {"x": (2, 3, 4), "ord": "nuc", "axis": (2, 0), "keepdims": True},
+        {"x": (2, 3), "ord": 2},
+        {"x": MATRICES, "ord": -2, "axis": (-2, -1)},
+        {"x": (2, 3), "ord": 1},
+        {"x": (2, 3), "ord": -1, "keepdims": True},
+        {"x": (2, 3, 4), "ord": np.inf, "axis": (-1, 0)},
+        {"x": (3, 2), "ord": -np.inf},
+    ],
+)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of vectors (one axis), or of matrices (two axes).
+
+    At a kink the gradient is 0 (all numbers 0, a number 0, a singular value 0), or shared
+    evenly by those that are equally large.
+    """
+    x = _floating(x)
+    axes = _places(axis, np.ndim(x))
+    if axis is None and ord is None:
+        return _Length(axes, keepdims)(x)
+    if not 1 <= len(axes) <= 2:
+        raise ValueError("Improper number of dimensions to norm.")
+    of_some = _vector_norm if len(axes) == 1 else _matrix_norm
+    return of_some(x, ord, axes, keepdims)
+
+
+@composite(
+    implements=np.linalg.vector_norm,
+    samples=[
+        {"x": (2, 3)},
+        {"x": (2, 3, 4), "axis": (0, -1), "keepdims": True},
+        {"x": (2, 3), "axis": -1, "ord": 3},
+        {"x": (2, 3), "ord": np.inf},
+        {"x": (), "ord": 1},
+    ],
+)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """Norm of the vectors along any number of axes, all of them without `axis`."""
+    return _vector_norm(_floating(x), ord, _places(axis, np.ndim(x)), keepdims)
+
+
+@composite(
+    implements=np.linalg.matrix_norm,
+    samples=[{"x": (2, 3)}, {"x": (2, 2, 3), "ord": "nuc"}, {"x": (2, 3), "ord": 1, "keepdims": True}],
+)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Norm of the matrices of the last two axes."""
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+@composite(
+    implements=np.linalg.cond,
+    inputs=("x",),
+    samples=[
+        {"x": MATRIX},
+        {"x": (2, 3)},
+        {"x": MATRICES, "p": -2},
+        {"x": MATRICES, "p": 1},
+        {"x": MATRIX, "p": "fro"},
+    ],
+)
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number: norm(x) times norm(inv(x)), by singular values for 2 and -2."""
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        large, small = (s[..., 0], s[..., -1]) if p != -2 else (s[..., -1], s[..., 0])
+        with np.errstate(all="ignore"):
+            return large / small
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))

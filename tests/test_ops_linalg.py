@@ -1,0 +1,325 @@
+"""Linear algebra and Fourier transforms: what samples of the checker do not reach."""
+
+import numpy as np
+import pytest
+
+from registry import NoOperatorError, Variable, grad, hessian, ops
+
+RNG = np.random.default_rng(3)
+SQUARE = RNG.normal(size=(4, 4)) + 3 * np.eye(4)
+COMPLEX = RNG.normal(size=(4, 4)) + 1j * RNG.normal(size=(4, 4)) + 3 * np.eye(4)
+WEIGHTS = RNG.normal(size=(4, 4)) + 1j * RNG.normal(size=(4, 4))
+
+
+def gradient(f, x):
+    x = Variable(x)
+    f(x).backward()
+    return x.grad
+
+
+def differences(f, x, step=1e-6):
+    """Give G with Re(sum(G * dx)) = df, for a real f, by central differences of both parts."""
+    found = np.zeros(x.shape, x.dtype)
+    for place in np.ndindex(x.shape):
+        for part in (1, 1j) if x.dtype.kind == "c" else (1,):
+            d = np.zeros(x.shape, x.dtype)
+            d[place] = step * part
+            found[place] += (f(x + d) - f(x - d)) / (2 * step) * np.conj(part)
+    return found
+
+
+def weighted(y):
+    return np.sum(np.real(y * WEIGHTS[: y.shape[-2], : y.shape[-1]]))
+
+
+def adjoint(x):
+    return np.conjugate(np.swapaxes(x, -1, -2))
+
+
+def function_of_hermitian(x):
+    w, v = np.linalg.eigh(x)
+    return weighted((v * np.tanh(w)) @ adjoint(v)) + np.sum(w**3)
+
+
+def function_by_eig(x):
+    w, v = np.linalg.eig(x)
+    return weighted((v * w * w) @ np.linalg.inv(v)) + np.sum(np.real(w * w * 1j))
+
+
+def vectors_of_eig(x):
+    return weighted(np.linalg.eig(x)[1])
+
+
+def function_by_svd(full):
+    def f(x):
+        u, s, vh = np.linalg.svd(x, full_matrices=full)
+        n = s.shape[-1]
+        inside = (u[..., :n] * np.tanh(s)) @ vh[..., :n, :]
+        further = u[..., n:] @ adjoint(u[..., n:])
+        return weighted(inside) + np.sum(s**3) + (weighted(further) if further.shape[-2] <= 4 else 0)
+
+    return f
+
+
+def function_by_further_right_vectors(x):
+    vh = np.linalg.svd(x)[2][x.shape[0] :]
+    return weighted(adjoint(vh) @ vh)
+
+
+def function_by_qr(x):
+    q, r = np.linalg.qr(x)
+    return weighted(q) + weighted(r * r)
+
+
+def solved(x):
+    y, residuals, _, s = np.linalg.lstsq(x, x[:, ::-1] ** 2, rcond=None)
+    return weighted(y) + np.sum(residuals) + np.sum(s * s)
+
+
+SYMMETRIC = SQUARE + SQUARE.T
+HERMITIAN = COMPLEX + COMPLEX.conj().T
+POSITIVE = COMPLEX @ COMPLEX.conj().T
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (function_of_hermitian, SYMMETRIC),
+        (function_of_hermitian, HERMITIAN),
+        (lambda x: np.sum(np.linalg.eigvalsh(x, "U") ** 3), HERMITIAN),
+        (lambda x: weighted(np.linalg.cholesky(x)), POSITIVE),
+        (lambda x: weighted(np.linalg.cholesky(x, upper=True)), POSITIVE),
+        (function_by_eig, SQUARE),
+        (function_by_eig, COMPLEX),
+        (vectors_of_eig, SQUARE - 2 * SQUARE.T),
+        (vectors_of_eig, COMPLEX),
+        (lambda x: np.sum(np.real(np.linalg.eigvals(x) * 1j) ** 2), SQUARE - 2 * SQUARE.T),
+        (function_by_svd(True), SQUARE),
+        (function_by_svd(True), COMPLEX),
+        (function_by_svd(True), COMPLEX[:, :2]),
+        (function_by_svd(True), SQUARE[:, :2]),
+        (function_by_svd(False), COMPLEX[:2]),
+        (function_by_svd(False), COMPLEX[:, :2]),
+        (function_by_further_right_vectors, COMPLEX[:2]),
+        (function_by_qr, COMPLEX[:, :3]),
+        (function_by_qr, COMPLEX[:2]),
+        (lambda x: weighted(np.linalg.pinv(x)), COMPLEX[:, :2]),
+        (solved, COMPLEX[:, :2]),
+        (solved, COMPLEX[:2]),
+        (lambda x: np.real(np.linalg.slogdet(x)[0] * (2 - 1j)) + 3 * np.linalg.slogdet(x)[1], COMPLEX),
+        (lambda x: np.linalg.norm(x, "nuc") + np.linalg.norm(x, 3, axis=0)[0], COMPLEX[:, :3]),
+        (lambda x: np.linalg.cond(x) + np.linalg.cond(x, 1), COMPLEX),
+    ],
+)
+def test_gradients_of_what_does_not_depend_on_phases(f, x):
+    np.testing.assert_allclose(gradient(f, x), differences(f, x), rtol=1e-5, atol=1e-6)
+
+
+EQUAL = np.diag([2.0, 2.0, 3.0])
+ROTATION = np.linalg.qr(SQUARE[:3, :3])[0]
+
+
+@pytest.mark.parametrize("x", [EQUAL, ROTATION @ EQUAL @ ROTATION.T])
+def test_equal_eigenvalues_give_what_does_not_depend_on_their_vectors(x):
+    def projected(x):
+        w, v = np.linalg.eigh(x)
+        return weighted(v[:, :2] @ v[:, :2].T) + np.sum(w**3)
+
+    x = (x + x.T) / 2
+    np.testing.assert_allclose(gradient(projected, x), differences(projected, x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("x", [EQUAL, ROTATION @ EQUAL, np.eye(3), np.eye(3) + 0j])
+def test_equal_singular_values_give_the_nearest_orthogonal_matrix_a_gradient(x):
+    def nearest(x):
+        u, s, vh = np.linalg.svd(x)
+        return weighted(u @ vh) + np.sum(s**3)
+
+    np.testing.assert_allclose(gradient(nearest, x), differences(nearest, x), rtol=1e-6, atol=1e-6)
+
+
+def test_eigenvalues_of_a_diagonal_matrix_with_equal_ones_have_no_nan():
+    assert np.all(np.isfinite(gradient(lambda x: np.sum(np.linalg.eigvals(x) ** 2), np.eye(3))))
+
+
+def test_the_gradient_lies_in_the_triangle_that_numpy_reads():
+    x = SQUARE @ SQUARE.T
+    for f in (np.linalg.cholesky, np.linalg.eigvalsh):
+        assert not np.any(np.triu(gradient(lambda x, f=f: np.sum(f(x)), x), 1))
+    upper = gradient(lambda x: np.sum(np.linalg.eigvalsh(x, "U")), x)
+    np.testing.assert_allclose(upper, np.eye(4), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "cofactors"),
+    [
+        (np.array([[1.0, 2.0], [2.0, 4.0]]), [[4, -2], [-2, 1]]),
+        (np.diag([0.0, 2.0, 3.0]), np.diag([6, 0, 0])),
+        (np.zeros((3, 3)), np.zeros((3, 3))),
+        (np.zeros((1, 1)), [[1]]),
+        (np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), [[-3, 6, -3], [6, -12, 6], [-3, 6, -3]]),
+    ],
+)
+def test_the_determinant_of_a_singular_matrix_has_its_cofactors_as_gradient(x, cofactors):
+    np.testing.assert_allclose(gradient(np.linalg.det, x), cofactors, atol=1e-9)
+
+
+def test_second_derivatives_of_the_determinant_at_zeros():
+    found = hessian(np.linalg.det)(np.diag([0.0, 0.0, 2.0]))
+    assert found[0, 0, 1, 1] == 2
+    assert found[0, 1, 1, 0] == -2
+    assert found[0, 0, 0, 0] == 0
+
+
+def test_slogdet_without_a_derivative_is_nan_for_that_matrix_only():
+    found = gradient(lambda x: np.sum(np.linalg.slogdet(x)[1]), np.stack([np.eye(2), np.zeros((2, 2))]))
+    np.testing.assert_array_equal(found[0], np.eye(2))
+    assert np.all(np.isnan(found[1]))
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (np.linalg.eigh, "eigenvalues eigenvectors"),
+        (np.linalg.eig, "eigenvalues eigenvectors"),
+        (np.linalg.svd, "U S Vh"),
+        (np.linalg.qr, "Q R"),
+        (np.linalg.slogdet, "sign logabsdet"),
+    ],
+)
+def test_results_have_numpys_names(call, names):
+    found, expected = call(Variable(SQUARE)), call(SQUARE)
+    for name in names.split():
+        np.testing.assert_allclose(getattr(found, name).data, getattr(expected, name))
+
+
+@pytest.mark.parametrize("order", [None, 1, 2, 3, 1.5, np.inf])
+def test_the_norm_of_zeros_has_the_gradient_0(order):
+    np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, order), np.zeros(3)), np.zeros(3))
+
+
+@pytest.mark.parametrize("order", [None, "fro", "nuc", 1, 2, -2, np.inf])
+def test_the_norm_of_a_matrix_of_zeros_has_the_gradient_0(order):
+    found = gradient(lambda x: np.linalg.norm(x, order), np.zeros((2, 3)))
+    np.testing.assert_array_equal(found, np.zeros((2, 3)))
+
+
+def test_norms_at_ties_and_zeros():
+    np.testing.assert_allclose(grad(lambda x: np.linalg.norm(x, np.inf))(np.array([2.0, -2.0])), [0.5, -0.5])
+    np.testing.assert_allclose(grad(lambda x: np.linalg.norm(x, 0.5))(np.array([4.0, 0.0])), [1, 0])
+    np.testing.assert_allclose(grad(lambda x: np.linalg.norm(x, 2))(np.eye(2)), np.eye(2) / 2)
+    np.testing.assert_allclose(grad(np.linalg.norm)(np.array([3.0, 4.0])), [0.6, 0.8])
+    with pytest.raises(ValueError, match="norm order"):
+        np.linalg.norm(Variable(SQUARE), 3)
+
+
+EINSUMS = [
+    ("ij,jk->ik", (2, 3), (3, 4)),
+    ("ij,jk", (2, 3), (3, 4)),
+    (" i j -> j i ", (2, 3)),
+    ("ii", (3, 3)),
+    ("iij->j", (3, 3, 2)),
+    ("...ii->...i", (2, 3, 3)),
+    ("i...,...j", (2, 3, 4), (4, 3)),
+    ("...,...", (2, 1), (3,)),
+    ("a,b,c->cab", (2,), (3,), (4,)),
+    ("ij,ij", (1, 3), (2, 3)),
+    (",", (), ()),
+]
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), [(s, shapes) for s, *shapes in EINSUMS])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_einsum_is_numpys(subscripts, shapes, optimize):
+    arrays = [RNG.normal(size=shape) for shape in shapes]
+    try:
+        expected = np.einsum(subscripts, *arrays, optimize=optimize)
+    except ValueError:
+        pytest.skip("NumPy does not take it either")
+    xs = [Variable(a) for a in arrays]
+    y = np.einsum(subscripts, *xs, optimize=optimize)
+    np.testing.assert_allclose(y.data, expected)
+    y.backward()
+    for i, x in enumerate(xs):
+
+        def total(a, i=i):
+            return np.sum(np.einsum(subscripts, *arrays[:i], a, *arrays[i + 1 :]))
+
+        np.testing.assert_allclose(x.grad, differences(total, arrays[i]), rtol=1e-6, atol=1e-7)
+
+
+def test_einsum_refuses_what_it_lacks():
+    x = Variable(SQUARE)
+    with pytest.raises(NoOperatorError, match="subscripts as a text"):
+        np.einsum(x, [0, 1], [1, 0])
+    with pytest.raises(NoOperatorError, match="out="):
+        np.einsum("ij", x, out=np.zeros((4, 4)))
+
+
+def test_products_of_matrices_choose_their_order_and_take_any_number():
+    shapes = (30, 2), (2, 40), (40, 3), (3, 20)
+    xs = [Variable(RNG.normal(size=shape)) for shape in shapes]
+    y = ops.multi_matmul(xs)
+    np.testing.assert_allclose(y.data, np.linalg.multi_dot([x.data for x in xs]))
+    last = y.creator
+    assert [x.shape for x in last.inputs] == [(30, 2), (2, 20)]
+    np.testing.assert_array_equal(ops.multi_matmul([SQUARE]), SQUARE)
+    with pytest.raises(ValueError, match="one array"):
+        ops.multi_matmul([])
+
+
+def test_cross_products_of_vectors_of_two():
+    a, b, c = RNG.normal(size=(3, 3))
+    flat = np.array([a[0], a[1], 0.0])
+    np.testing.assert_allclose(ops.cross(Variable(a[:2]), b[:2]).data, a[0] * b[1] - a[1] * b[0])
+    np.testing.assert_allclose(ops.cross(Variable(a[:2]), b).data, np.cross(flat, b))
+    np.testing.assert_allclose(ops.cross(b, Variable(a[:2])).data, np.cross(b, flat))
+    np.testing.assert_allclose(gradient(lambda x: np.sum(np.cross(x, b) * c), a), np.cross(b, c))
+
+
+@pytest.mark.parametrize(("call", "shapes"), [(np.cross, [(4,), (3,)]), (np.linalg.cross, [(2,), (2,)])])
+def test_vectors_of_other_lengths_are_refused(call, shapes):
+    with pytest.raises(ValueError, match="3"):
+        call(*(Variable(np.ones(shape)) for shape in shapes))
+
+
+def test_modes_without_a_derivative_are_refused():
+    with pytest.raises(ValueError, match="mode 'complete'"):
+        np.linalg.qr(Variable(SQUARE[:, :2]), mode="complete")
+    with pytest.raises(NoOperatorError, match="hermitian="):
+        np.linalg.svd(Variable(SQUARE), hermitian=True)
+    with pytest.raises(NoOperatorError, match="out="):
+        np.fft.fft(Variable(SQUARE), out=np.zeros((4, 4), complex))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("norm", [None, "ortho", "forward"])
+def test_half_transforms_of_every_length(length, norm):
+    weights = RNG.normal(size=length)
+    half = RNG.normal(size=length // 2 + 1) + 1j * RNG.normal(size=length // 2 + 1)
+
+    def back(x):
+        return np.sum(np.fft.irfft(x, length, norm=norm) * weights)
+
+    def there(x):
+        return np.sum(np.real(np.fft.rfft(x, norm=norm) * half))
+
+    np.testing.assert_allclose(gradient(back, half), differences(back, half), atol=1e-8)
+    np.testing.assert_allclose(gradient(there, weights), differences(there, weights), atol=1e-8)
+
+
+def test_transforms_of_every_axis_and_length():
+    x = RNG.normal(size=(3, 4, 2))
+    for name in ("fftn", "ifftn", "rfftn", "irfftn", "fft2", "ifft2", "rfft2", "irfft2"):
+        call = getattr(np.fft, name)
+        for options in ({}, {"axes": (0, 1)}, {"s": (-1, 5), "axes": (2, 1)}):
+            np.testing.assert_allclose(call(Variable(x), **options).data, call(x, **options), atol=1e-12)
+    with pytest.raises(ValueError, match="norm is 'other'"):
+        np.fft.hfft(Variable(x), norm="other")
+
+
+def test_powers_of_a_matrix():
+    for n in (-2, -1, 0, 1, 5):
+        y = np.linalg.matrix_power(Variable(SQUARE), n)
+        np.testing.assert_allclose(y.data, np.linalg.matrix_power(SQUARE, n), atol=1e-12)
+    assert np.linalg.matrix_power(Variable(SQUARE), 0).creator is None

@@ -1,0 +1,294 @@
+"""Reductions, running results, sorting, statistics and signals: what the checker cannot see."""
+
+import numpy as np
+import pytest
+
+from registry import NoOperatorError, Variable, ops
+
+NAN, INF = np.nan, np.inf
+
+
+def var(*numbers):
+    return Variable(np.array(numbers[0] if len(numbers) == 1 else numbers, dtype=float))
+
+
+def gradients(function, *arrays, weights=None):
+    """Give the gradient of the sum of a result, or of its product with weights, by each array."""
+    xs = [var(a) for a in arrays]
+    y = function(*xs)
+    (y if weights is None else y * np.array(weights)).backward()
+    return xs[0].grad if len(xs) == 1 else [x.grad for x in xs]
+
+
+def hessian(function, array):
+    rows = []
+    for i in range(len(array)):
+        x = var(array)
+        function(x).backward(create_graph=True)
+        gx, x.grad = x.grad, None
+        if gx[i].creator is not None:
+            gx[i].backward()
+        rows.append(np.zeros(x.shape) if x.grad is None else x.grad)
+    return rows
+
+
+@pytest.mark.parametrize("zeros", [(), (1,), (0, 2), (0, 1, 2, 3)])
+@pytest.mark.parametrize(
+    "product", [np.prod, np.multiply.reduce, np.nanprod, lambda x: np.cumprod(x)[-1]], ids=repr
+)
+def test_product_has_right_derivatives_at_zeros(product, zeros):
+    x = np.array([2.0, 3.0, -5.0, 7.0])
+    x[list(zeros)] = 0
+    without = [[np.prod(np.delete(x, [i, j])) for j in range(4)] for i in range(4)]
+    np.testing.assert_allclose(gradients(product, x), np.diag(without))
+    np.testing.assert_allclose(hessian(product, x), np.array(without) * (1 - np.eye(4)))
+
+
+def test_cumulative_product_has_right_derivatives_at_zeros():
+    x, w = np.array([2.0, 0.0, 3.0, 0.0, 5.0]), np.array([1.0, -2.0, 0.5, 3.0, 7.0])
+    expected = [
+        sum(w[j] * np.prod(np.delete(x[: j + 1], i)) for j in range(i, len(x))) for i in range(len(x))
+    ]
+    np.testing.assert_allclose(gradients(np.cumprod, x, weights=w), expected)
+
+
+@pytest.mark.parametrize("spread", [np.std, np.nanstd])
+@pytest.mark.parametrize("x", [[3.0], [2.0, 2.0, 2.0]])
+def test_standard_deviation_of_equal_elements_has_the_gradient_zero(spread, x):
+    np.testing.assert_array_equal(gradients(spread, x), np.zeros(len(x)))
+
+
+def test_variance_knows_both_names_of_its_correction():
+    x = var(1, 2, 4)
+    assert np.var(x, ddof=1).item() == np.var(x, correction=1).item() == x.var(ddof=1).item()
+    with pytest.raises(ValueError, match="one number"):
+        np.var(x, ddof=1, correction=1)
+    with pytest.raises(NoOperatorError, match="takes no mean="):
+        np.var(x, mean=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "x", "expected"),
+    [
+        (lambda x: np.max(x, initial=2), [1.0, 2.0, 2.0], [0, 1 / 3, 1 / 3]),
+        (lambda x: np.max(x, initial=3), [1.0, 2.0], [0, 0]),
+        (lambda x: np.min(x, initial=0, where=[True, False]), [1.0, -2.0], [0, 0]),
+        (lambda x: np.max(x, initial=-9, where=[True, True, False]), [1.0, 1.0, 5.0], [0.5, 0.5, 0]),
+        (lambda x: np.sum(x, initial=4, where=[True, False]), [1.0, NAN], [1, 0]),
+        (lambda x: np.mean(x, where=[True, True, False]), [1.0, 2.0, NAN], [0.5, 0.5, 0]),
+        (lambda x: np.var(x, where=[True, True, False]), [1.0, 3.0, NAN], [-1, 1, 0]),
+        (lambda x: np.prod(x, initial=5, where=[True, True, False]), [2.0, 3.0, NAN], [15, 10, 0]),
+        (np.ptp, [1.0, 3.0, 3.0], [-1, 0.5, 0.5]),
+        (lambda x: np.sort(x)[1], [2.0, 1.0, 1.0, 3.0], [0, 0, 1, 0]),
+        (lambda x: np.partition(x, 1)[1], [3.0, 5.0, 1.0], [1, 0, 0]),
+        (np.median, [3.0, 1.0, 2.0, 9.0], [0.5, 0, 0.5, 0]),
+        (np.median, [2.0, 2.0, 2.0], [0, 1, 0]),
+        (lambda x: np.quantile(x, 0.25), [4.0, 1.0, 2.0], [0, 0.5, 0.5]),
+        (lambda x: np.percentile(x, 100), [4.0, INF, 2.0], [0, 1, 0]),
+        (np.logaddexp.reduce, [1000.0, 1000.0, -INF], [0.5, 0.5, 0]),
+        (np.logaddexp.reduce, [-INF, -INF], [0, 0]),
+        (np.unwrap, [0.0, 6.0, 12.0], [1, 1, 1]),
+        (np.corrcoef, [1.0, 2.0], [0, 0]),
+    ],
+)
+def test_gradient_at_ties_and_edges(call, x, expected):
+    np.testing.assert_allclose(gradients(call, x), expected, atol=1e-15)
+
+
+PASSING_OVER = {
+    np.nansum: np.sum,
+    np.nanprod: np.prod,
+    np.nanmean: np.mean,
+    np.nanmax: np.max,
+    np.nanmin: np.min,
+    np.nanvar: np.var,
+    np.nanstd: np.std,
+    np.nanmedian: np.median,
+    lambda x: np.nanquantile(x, 0.3): lambda x: np.quantile(x, 0.3),
+    lambda x: np.nanpercentile(x, 80, method="hazen"): lambda x: np.percentile(x, 80, method="hazen"),
+    lambda x: np.nancumsum(x)[-1]: lambda x: np.cumsum(x)[-1],
+    lambda x: np.nancumprod(x)[-1]: lambda x: np.cumprod(x)[-1],
+}
+
+
+@pytest.mark.parametrize("function", PASSING_OVER, ids=repr)
+def test_nan_is_passed_over_with_the_gradient_zero(function):
+    plain = PASSING_OVER[function]
+    x = np.array([NAN, 2.0, -0.5, NAN, 1.5, 0.7, NAN])
+    numbers = ~np.isnan(x)
+    np.testing.assert_allclose(function(var(x)).data, plain(x[numbers]))
+    expected = np.zeros(7)
+    expected[numbers] = gradients(plain, x[numbers])
+    np.testing.assert_allclose(gradients(function, x), expected)
+    second = np.zeros((7, 7))
+    second[np.ix_(numbers, numbers)] = hessian(plain, x[numbers])
+    np.testing.assert_allclose(hessian(function, x), second, atol=1e-15)
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1), None])
+@pytest.mark.parametrize("q", [0.3, [0.0, 1.0, 0.45]])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_quantiles_with_holes_are_numpys(axis, q, keepdims):
+    x = np.array([[NAN, 2.0, 5.0], [1.5, 0.7, NAN], [3.0, NAN, -1.0], [0.0, 1.0, 2.5]])
+    y = np.nanquantile(var(x), q, axis=axis, keepdims=keepdims)
+    np.testing.assert_allclose(y.data, np.nanquantile(x, q, axis=axis, keepdims=keepdims))
+
+
+@pytest.mark.parametrize("function", [np.nanmax, np.nanmin, np.nanmedian, np.nanmean])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_row_of_nothing_but_nan_gives_nan_and_harms_no_other(function):
+    x = var([[NAN, NAN], [1.0, 3.0]])
+    y = function(x, axis=1)
+    assert np.isnan(y.data[0])
+    y[1].backward()
+    np.testing.assert_array_equal(x.grad[0], 0)
+    np.testing.assert_array_equal(x.grad[1], gradients(function, [1.0, 3.0]))
+
+
+def test_nan_among_the_elements_is_the_median_and_the_quantile():
+    x = var([[1.0, NAN, 2.0], [1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(np.median(x, axis=1).data, [NAN, 2])
+    np.testing.assert_array_equal(np.quantile(x, [0, 1], axis=1).data, [[NAN, 1], [NAN, 3]])
+
+
+METHODS = [
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen",
+    "weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quantile_by_any_method(method):
+    x, q = np.random.default_rng(0).normal(size=(7, 2)), np.linspace(0, 1, 11)
+    for a in (x, np.rint(9 * x).astype(int)):
+        y = np.quantile(Variable(a), q, axis=0, method=method).data
+        np.testing.assert_allclose(y, np.quantile(a, q, axis=0, method=method), strict=True)
+
+
+@pytest.mark.parametrize("q", [-0.1, 1.1, [0.5, 2]])
+def test_quantile_outside_the_range_is_refused(q):
+    with pytest.raises(ValueError, match=r"range \[0, 1\]"):
+        np.quantile(var(1, 2), q)
+
+
+X = np.array([[1.0, 4.0, 2.0], [0.5, -1.0, 3.0]])
+CALLS = {
+    "add.reduce of all": lambda x: np.add.reduce(x, axis=None),
+    "add.reduce, kept": lambda x: np.add.reduce(x, 1, keepdims=True, initial=3),
+    "multiply.reduce of chosen": lambda x: np.multiply.reduce(x, axis=(0, 1), where=x > 0),
+    "maximum.reduce": lambda x: np.maximum.reduce(x, axis=-1, initial=3.5),
+    "minimum.reduce": lambda x: np.minimum.reduce(x, keepdims=True),
+    "logaddexp.reduce": lambda x: np.logaddexp.reduce(x, axis=None, keepdims=True),
+    "add.accumulate": lambda x: np.add.accumulate(x, axis=1),
+    "multiply.accumulate": lambda x: np.multiply.accumulate(x),
+    "multiply.outer of a list": lambda x: np.multiply.outer([1, 2], x),
+    "divide.outer by a list": lambda x: np.divide.outer(x, [1.0, 2.0]),
+    "add.outer by a number": lambda x: np.add.outer(x, 2),
+    "v.prod": lambda x: x.prod(axis=1, keepdims=True),
+    "v.std": lambda x: x.std(axis=0, ddof=1),
+    "v.cumsum": lambda x: x.cumsum(0),
+    "v.cumprod": lambda x: x.cumprod(),
+    "diff to a list": lambda x: np.diff(x, prepend=[[1.0], [2.0]], append=0),
+    "ediff1d": lambda x: np.ediff1d(x, 5, [1, 2]),
+    "gradient by spacing": lambda x: np.gradient(x, 0.5, axis=1),
+    "gradient by spacings": lambda x: np.gradient(x, 0.5, 2),
+    "gradient by coordinates": lambda x: np.gradient(x, [0.0, 2.0], [1.0, 1.5, 4.0]),
+    "gradient, edges too": lambda x: np.gradient(x, [1.0, 1.5, 4.0], axis=1, edge_order=2),
+    "trapezoid by a list": lambda x: np.trapezoid(x, [0, 1, 4]),
+    "trapezoid by columns": lambda x: np.trapezoid(x, [[0.0], [2.0]], axis=0),
+    "average by a list": lambda x: np.average(x, 1, [1, 2, 3]),
+    "average, two results": lambda x: np.average(x, weights=[1, 2], axis=0, returned=True),
+    "average without weights": lambda x: np.average(x, axis=1, returned=True),
+    "cov by a list": lambda x: np.cov(x, [[1, 0, 2]], fweights=[1, 2, 1], aweights=[1.0, 0.5, 2]),
+    "bincount of a list": lambda x: np.bincount([0, 2, 2], x[0], minlength=5),
+    "interp into lists": lambda x: np.interp(x, [0, 1, 2], [3, 5, 4]),
+    "interp of a number": lambda x: np.interp(0.7, [0, 1, 3], x[0]),
+    "interp of one point": lambda x: np.interp(x, [0.5], [7.0], left=1),
+    "interp over a jump": lambda x: np.interp(x, [0, 2, 2, 3], [0, 1, 5, 6]),
+    "interp round a circle": lambda x: np.interp(x, [0, 2, 5], [0, 1, 5], period=-6),
+    "convolve with a number": lambda x: np.convolve(x[0], 2),
+    "correlate with a list": lambda x: np.correlate(x[0], [1.0, 2.0, 3.0, 5.0], "same"),
+    "unwrap": lambda x: np.unwrap(x, discont=1, axis=0, period=2),
+    "percentiles": lambda x: np.percentile(x, [10, 50], axis=0),
+    "sort of all": lambda x: np.sort(x, None, "stable"),
+    "nanmax of chosen": lambda x: np.nanmax(x, axis=0, initial=0, where=[[True, False, True]]),
+    "cumulative_prod": lambda x: np.cumulative_prod(x, axis=1, include_initial=True),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_call_gives_what_numpy_gives(name):
+    found, expected = CALLS[name](Variable(X)), CALLS[name](X)
+    found, expected = ((y if isinstance(y, tuple) else (y,)) for y in (found, expected))
+    for y, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(getattr(y, "data", y), b, rtol=1e-12, atol=1e-15, strict=np.ndim(b) > 0)
+
+
+REFUSED = {
+    "average of weights of no sum": (
+        lambda x: np.average(x, 1, [1, -1, 0]),
+        ZeroDivisionError,
+        "sum to zero",
+    ),
+    "average of odd weights": (lambda x: np.average(x, weights=[1, 2]), ValueError, "shape of weights"),
+    "cumulative_sum": (lambda x: np.cumulative_sum(x, include_initial=True), ValueError, "axis is needed"),
+    "diff backwards": (lambda x: np.diff(x, -1), ValueError, "non-negative"),
+    "diff of one": (lambda x: np.diff(x[0, 0]), ValueError, "at least one dim"),
+    "ediff1d": (lambda x: np.ediff1d(x, 1j), TypeError, "ends of dtype complex128"),
+    "gradient": (lambda x: np.gradient(x, 1, 2, 3), TypeError, "number of arguments"),
+    "gradient by few": (lambda x: np.gradient(x, [1.0, 2.0], axis=1), ValueError, "as many as"),
+    "gradient of few": (lambda x: np.gradient(x, edge_order=2), ValueError, "at least edge_order"),
+    "gradient of order 3": (lambda x: np.gradient(x, edge_order=3), ValueError, "1 or 2, not 3"),
+    "interp": (lambda x: np.interp(x, [0, 1], [1, 2], period=0), ValueError, "non-zero"),
+    "cov": (lambda x: np.cov(x[None]), ValueError, "more than 2 dim"),
+    "sum_to": (lambda x: ops.sum_to(x, (2,)), ValueError, "broadcast"),
+    "sum_to larger": (lambda x: ops.sum_to(x, (4, 2, 3)), ValueError, "is no broadcast of one of"),
+    "overwrite": (lambda x: np.median(x, overwrite_input=True), NoOperatorError, "no overwrite_input="),
+    "weights": (lambda x: np.quantile(x, 0.5, weights=X), NoOperatorError, "no weights="),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_call_is_refused(name):
+    call, error, text = REFUSED[name]
+    with pytest.raises(error, match=text):
+        call(Variable(X))
+
+
+def test_interp_takes_the_mean_slope_at_a_knot_and_none_outside():
+    xp, fp = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 0.0])
+    x = var(-1, 0, 0.5, 1, 2, 3, 4)
+    np.interp(x, xp, fp).backward()
+    np.testing.assert_allclose(x.grad, [0, 1, 2, 0.5, -1, -0.5, 0])
+
+
+def test_interp_gives_huge_knots_exactly():
+    y = np.interp(var(1.0, 2.0), [0.0, 1.0, 2.0], [1e20, 1.0, 2.0])
+    np.testing.assert_array_equal(y.data, [1, 2])
+
+
+def test_weights_of_an_average_and_spacings_of_a_gradient_are_differentiated():
+    a, w = gradients(lambda a, w: np.average(a, weights=w), [1.0, 4.0], [1.0, 3.0])
+    np.testing.assert_allclose([a, w], [[0.25, 0.75], [-2.25 / 4, 0.75 / 4]])
+    listed = [var(1.0), var(3.0)]
+    np.average(var(1, 4), weights=listed).backward()
+    np.testing.assert_allclose([v.grad for v in listed], [-2.25 / 4, 0.75 / 4])
+    _, h = gradients(np.gradient, [1.0, 4.0], 2.0)
+    np.testing.assert_allclose(h, -2 * 3 / 4)
+
+
+def test_counts_without_weights_are_integers():
+    y = np.bincount(Variable(np.array([0, 2])), minlength=4)
+    np.testing.assert_array_equal(y.data, np.array([1, 0, 1, 0]), strict=True)
+
+
+def test_correlation_stays_within_one():
+    x = var([[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]])
+    r = np.corrcoef(x)
+    assert np.max(np.abs(r.data)) <= 1
+    np.arccos(r.data)
+
+
+@pytest.mark.parametrize("function", [np.std, np.median, np.cumprod, np.ptp, np.nanmean, np.gradient])
+def test_float32_stays(function):
+    assert function(Variable(np.array([1, 2, 4], np.float32))).dtype == np.float32
