@@ -38,22 +38,22 @@ def numpy_function(subject: Subject) -> Iterator[None]:
     for function, own in calls.items():
         target = None if _reached(function) is own else own
         compared = 0
-        for sample in [variant for plain_one in subject.samples for variant in _variants(plain_one)]:
+        name = function_name(function)
+        with_nan = not name.startswith("numpy.linalg.")  # LAPACK writes to stdout of it
+        for sample in [variant for given in subject.samples for variant in _variants(given, with_nan)]:
             expected = subject.numpys_values(function, sample)
             if not expected:
                 continue
             xs = [None if x is None else Variable(x.copy()) for x in sample.inputs]
             found = subject.call_numpy(function, sample, xs, target)
-            _same_as_numpy(function_name(function), found, expected, sample)
+            _same_as_numpy(name, found, expected, sample)
             compared += 1
             yield
         if not compared:
-            raise Failed(
-                f"{function_name(function)} takes none of the samples; its parameters must be NumPy's"
-            )
+            raise Failed(f"{name} takes none of the samples; its parameters must be NumPy's")
 
 
-def _variants(sample: Sample) -> Iterator[Sample]:
+def _variants(sample: Sample, with_nan: bool) -> Iterator[Sample]:
     """Give the sample, and where its numbers are nothing special the same with integers, and with a nan."""
     yield sample
     if sample.kind != "plain" or not sample.floating:
@@ -63,6 +63,8 @@ def _variants(sample: Sample) -> Iterator[Sample]:
         if inputs[i].dtype.kind == "f":
             inputs[i] = np.asarray(np.rint(3 * inputs[i]), np.int64)
     yield sample.of(inputs)
+    if not with_nan:
+        return
     inputs = [None if x is None else x.copy() for x in sample.inputs]
     for i in sample.floating:
         inputs[i].ravel(order="K")[i : i + 1] = np.nan
