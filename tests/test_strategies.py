@@ -162,7 +162,11 @@ class TestSamples:
 
 
 class TestElementwiseOperators:
-    @each_elementwise
+    @pytest.mark.parametrize(
+        "cls",  # copysign(t, t) is smooth, though its derivative by the first argument jumps at 0
+        [cls for cls in ELEMENTWISE if cls.__name__ != "Copysign"],
+        ids=lambda cls: cls.__name__,
+    )
     def test_the_gradient_is_that_of_differences(self, cls):
         subject = Conformance(cls).subject
         smooth = []
