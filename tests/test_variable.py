@@ -13,6 +13,7 @@ from registry import (
     no_grad,
     ops,
 )
+from registry.numpy_protocol import plain
 from registry.ops import add, exp, square
 
 
@@ -167,3 +168,27 @@ class TestConstants:
             updated = x * 0.5
         (updated * 2).backward()
         assert updated.grad == 2.0
+
+
+def test_parts_and_axes_are_attributes_as_of_arrays():
+    z = np.array([[1 + 2j, 3 - 1j]])
+    x = Variable(z)
+    np.testing.assert_array_equal(x.real.data, z.real)
+    np.testing.assert_array_equal(x.imag.data, z.imag)
+    np.testing.assert_array_equal(x.mT.data, z.mT)
+    x.imag.sum().backward()
+    np.testing.assert_array_equal(x.grad, np.full((1, 2), -1j))
+
+
+def test_divmod_is_pythons():
+    x = Variable(np.array([7.0, -7.0]))
+    whole, rest = divmod(x, 2)
+    np.testing.assert_array_equal([whole.data, rest.data], np.divmod(x.data, 2))
+    whole, rest = divmod(20, x)
+    np.testing.assert_array_equal([whole.data, rest.data], np.divmod(20, x.data))
+
+
+def test_a_named_tuple_of_results_is_made_plain_as_such():
+    found = np.linalg.eigh(Variable(np.diag([1.0, 2.0])))
+    assert type(plain(found)) is type(found)
+    np.testing.assert_array_equal(plain(found).eigenvalues, [1.0, 2.0])
