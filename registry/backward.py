@@ -167,8 +167,9 @@ def _as_array(gradient: Any) -> Any:
 
 def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[ReferenceType[Variable]]]:
     """Find the functions behind `roots`, last recorded first, and the leaves."""
-    functions = list({id(root): root for root in roots}.values())
-    leaves, stack, seen = [], functions.copy(), set(map(id, functions))
+    if len(roots) > 1:
+        roots = list({id(root): root for root in roots}.values())
+    functions, leaves, stack, seen = [*roots], [], [*roots], set(map(id, roots))
     while stack:
         for edge in stack.pop()._edges:
             if edge is None:
