@@ -153,7 +153,7 @@ class LargestOfARow(Function):
 
 
 @right
-class Median(Function):
+class MiddleOfAnOddNumber(Function):
     """The one in the middle of an odd number."""
 
     samples = ({"x": (5,)}, {"x": (1,)}, {"x": (7,)})
