@@ -117,7 +117,8 @@ def _gradients(
             observers.before_backward(function=function, gys=tuple(gys))
         if retain_grad:
             pairs = zip(function.output_references(), gys, strict=True)
-            kept += [(y, gy, False) for r, gy in pairs if (y := r()) is not None and y is not roots[0][0]]
+            held = [(r(), gy) for r, gy in pairs if gy is not None]
+            kept += [(y, gy, False) for y, gy in held if y is not None and y is not roots[0][0]]
         try:
             gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
         except Exception as error:
@@ -153,10 +154,15 @@ def _key(edge: Edge | None) -> Any:
 
 
 def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any]:
-    """Take the gradient of each of several outputs, zeros for none; nothing if no one has any."""
+    """Take the gradient of each of several outputs; nothing if no one has any.
+
+    For an output that nothing used: zeros, or None where the function asks for it.
+    """
     gys = [pending.pop((id(function), i), None) for i in range(len(function._output))]
     if all(gy is None for gy in gys):
         return ()
+    if not function.materialize_grads:
+        return [_as_array(gy) for gy in gys]
     return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
 
 
@@ -212,7 +218,7 @@ def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
         extra = gx.ndim - len(like.shape)
         shape = (1,) * extra + tuple(like.shape)
         axes = tuple(a for a in range(gx.ndim) if shape[a] == 1 and (a < extra or gx.shape[a] != 1))
-        outputs = [gy.shape for gy in gys]
+        outputs = [gy.shape for gy in gys if gy is not None]
         from_output = all(
             any(a - gx.ndim >= -len(y) and y[a - gx.ndim] == gx.shape[a] for y in outputs) for a in axes
         )

@@ -47,6 +47,9 @@ class Function:
         False where the result carries no gradient.
     once_differentiable : bool
         True where `backward` cannot be differentiated again.
+    materialize_grads : bool
+        False where `backward` wants None, and not zeros, as the gradient of an output
+        that nothing used.
     elementwise : bool
         True where each element of the result depends on the same element of the inputs.
     saves : tuple of str
@@ -88,6 +91,7 @@ class Function:
     method: ClassVar[str | None] = None
     differentiable: ClassVar[bool] = True
     once_differentiable: ClassVar[bool] = False
+    materialize_grads: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ("xs", "ys")
     constants: ClassVar[tuple[str, ...]] = ()
@@ -312,7 +316,7 @@ class Function:
             delattr(on_variables, name)
         token = differentiating.set(on_variables)
         try:
-            return on_variables.backward(*map(as_variable, gys))
+            return on_variables.backward(*[gy if gy is None else as_variable(gy) for gy in gys])
         finally:
             differentiating.reset(token)
 

@@ -58,7 +58,7 @@ def after_forward(function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) 
 
 @hookspec
 def before_backward(function: Function, gys: tuple[Any, ...]) -> None:
-    """Watch a backward step; `gys` is one gradient for each output."""
+    """Watch a backward step; `gys` is one gradient for each output, None where the operator asks for it."""
 
 
 @hookspec

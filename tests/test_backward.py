@@ -247,3 +247,43 @@ def test_guard_lets_untouched_arrays_pass():
         np.sum(exp(x.T) @ np.ones(2) * np.zeros((0, 2))).backward()
         square(x).backward()
     np.testing.assert_array_equal(x.grad, 2 * x.data)
+
+
+class Halves(Function):
+    """x / 2 and x / 2, which notes the gradients that it gets."""
+
+    materialize_grads = False
+    saves = ()
+    got: list = []
+
+    def forward(self, x):
+        return x / 2, x / 2
+
+    def backward(self, g0, g1):
+        self.got.append((g0, g1))
+        return sum(gy / 2 for gy in (g0, g1) if gy is not None)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("retain_grad", [False, True])
+def test_an_operator_may_ask_for_none_as_the_gradient_of_an_unused_output(create_graph, retain_grad):
+    Halves.got.clear()
+    x = Variable(np.array([2.0, 4.0]))
+    first, second = Halves()(x)
+    (second * 6).backward(retain_grad=retain_grad, create_graph=create_graph)
+    ((g0, g1),) = Halves.got
+    assert g0 is None
+    assert np.array_equal(getattr(g1, "data", g1), [6.0, 6.0])
+    assert np.array_equal(getattr(x.grad, "data", x.grad), [3.0, 3.0])
+    assert first.grad is None
+
+
+def test_without_a_word_an_unused_output_has_zeros_as_its_gradient():
+    class Zeros(Halves):
+        materialize_grads = True
+
+    Halves.got.clear()
+    x = Variable(np.array([2.0, 4.0]))
+    Zeros()(x)[1].backward()
+    assert np.array_equal(Halves.got[0][0], [0.0, 0.0])
+    assert np.array_equal(x.grad, [0.5, 0.5])
