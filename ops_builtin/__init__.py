@@ -6,24 +6,17 @@ nothing lists it twice.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 from ops_builtin import constants, refused
-from registry import hookimpl
+from registry import hookimpl, operators_in
 
 
 @hookimpl
 def register_operators() -> Iterator[Any]:
     """Give every public class and composite that a family module defines."""
-    for module in pkgutil.iter_modules(__path__):
-        family = import_module(f"{__name__}.{module.name}")
-        for name, value in list(vars(family).items()):
-            is_operator = isinstance(value, type) or hasattr(value, "composite")
-            if is_operator and value.__module__ == family.__name__ and not name.startswith("_"):
-                yield value
+    return operators_in(__name__)
 
 
 @hookimpl

@@ -18,6 +18,7 @@ from registry.calculus import (
 )
 from registry.catalog import Operator, Plugin
 from registry.checkpointing import checkpoint
+from registry.collecting import operators_in
 from registry.composite import composite
 from registry.errors import (
     AmbiguousOperatorError,
@@ -88,6 +89,7 @@ __all__ = [
     "no_grad",
     "numerical_diff",
     "operator",
+    "operators_in",
     "ops",
     "plugins",
     "prefer",
