@@ -54,5 +54,5 @@ def test_each_public_operator_is_found_once_where_it_is_defined(package):
 
 
 def test_a_module_that_is_no_package_is_refused(package):
-    with pytest.raises(PluginError, match="'several_modules.single' is a module, not a package"):
+    with pytest.raises(PluginError, match=r"'several_modules\.single' is a module, not a package"):
         list(operators_in(f"{package}.single"))
