@@ -91,7 +91,8 @@ class Registry:
             self.load()
         if name in self._plugins:
             return self._plugins[name]
-        raise UnknownOperatorError(f"no plugin is named {name!r}{did_you_mean(name, self._plugins)}")
+        hint = self._installable(name) or did_you_mean(name, self._plugins)
+        raise UnknownOperatorError(f"no plugin is named {name!r}{hint}")
 
     def knows(self, name: str) -> bool:
         """Say whether a plugin of this name was loaded, failed or blocked."""
@@ -216,7 +217,7 @@ class Registry:
             raise UnknownOperatorError(f"plugin {plugin} offers no operator {bare!r}{hint}")
         if candidates := self.candidates("names", name):
             return self.catalog.choose(name, candidates)
-        hint = did_you_mean(name, self.catalog.names)
+        hint = self._installable(name) or did_you_mean(name, self.catalog.names)
         raise UnknownOperatorError(f"no operator is named {name!r}{hint}{self._lost()}")
 
     def method(self, name: str) -> Function | None:
@@ -240,9 +241,12 @@ class Registry:
         if reason := self.catalog.refused.get(name):
             raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
-        hint = did_you_mean(name.rpartition(".")[2], known, cutoff=0.75)  # no slip of the pen, as a rule
+        bare = name.rpartition(".")[2]
+        hint = self._installable(bare) or did_you_mean(
+            bare, known, cutoff=0.75
+        )  # no slip of the pen, as a rule
         raise NoOperatorError(
-            f"no operator implements {name}{hint}{self._lost()}; install or load a plugin that "
+            f"no operator implements {name}{self._installable(bare) or near}{self._lost()}; install or load a plugin that "
             f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
             "plain array, without a gradient"
         )
@@ -260,6 +264,11 @@ class Registry:
         if not issubclass(kind, self.catalog.array_types):
             self.load()
         return issubclass(kind, self.catalog.array_types)
+
+    def _installable(self, name: str) -> str:
+        from registry.known_plugins import how_to_get  # only an error pays for its import
+
+        return how_to_get(name, self._plugins)
 
     def _lost(self) -> str:
         lost = [f"plugin {p} {p.fate}" for p in self.plugins if p.status != "loaded"]
