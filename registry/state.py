@@ -242,11 +242,10 @@ class Registry:
             raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
         bare = name.rpartition(".")[2]
-        hint = self._installable(bare) or did_you_mean(
-            bare, known, cutoff=0.75
-        )  # no slip of the pen, as a rule
+        near = did_you_mean(bare, known, cutoff=0.75)  # it is no slip of the pen, as a rule
         raise NoOperatorError(
-            f"no operator implements {name}{self._installable(bare) or near}{self._lost()}; install or load a plugin that "
+            f"no operator implements {name}{self._installable(bare) or near}{self._lost()}; "
+            "install or load a plugin that "
             f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
             "plain array, without a gradient"
         )
