@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from types import EllipsisType, NoneType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from ops_builtin.reductions import SumTo, arrayed
 from registry import Function, composite
 from registry.numpy_protocol import plain
 
@@ -98,15 +100,11 @@ class SetItem(Function):
         return y
 
     def backward(self, gy: Any) -> Any:
-        gx, part = SetItem(self.index)(gy, 0), gy[self.index]
-        if self.rounds:
-            return gx, None
+        part = gy[self.index]
         if not _names_each_once(self.index):
-            part = np.where(_last_named(self.index, gy.shape), part, np.zeros_like(part))
-        shape = (1,) * (part.ndim - len(self.value_shape)) + self.value_shape
-        shape = shape[len(shape) - part.ndim :]
-        spread = tuple([a for a, n in enumerate(part.shape) if n != shape[a]])
-        return gx, np.sum(part, axis=spread).reshape(self.value_shape)
+            part = np.where(_last_named(self.index, gy.shape), part, 0)
+        part = part.reshape((1,) * (len(self.value_shape) - part.ndim) + part.shape)
+        return SetItem(self.index)(gy, 0), None if self.rounds else SumTo(self.value_shape)(part)
 
 
 def _last_named(index: Any, shape: tuple[int, ...]) -> Any:
@@ -115,49 +113,6 @@ def _last_named(index: Any, shape: tuple[int, ...]) -> Any:
     turns = np.arange(turn[index].size).reshape(turn[index].shape)
     turn[index] = turns
     return turn[index] == turns
-
-
-class Where(Function):
-    """Elements of x where the condition holds, of y elsewhere."""
-
-    implements = np.where
-    elementwise = True
-    saves = ("xs",)
-    samples = (
-        {"condition": np.array([True, False, True]), "x": (3,), "y": (3,)},
-        {"condition": np.array([[True], [False]]), "x": (3,), "y": ()},
-    )
-
-    def __call__(self, *inputs: Any) -> Any:
-        condition, x, y = inputs
-        return super().__call__(np.not_equal(condition, 0), x, y)  # its dtype says nothing of y's
-
-    def forward(self, condition: Any, x: Any, y: Any) -> Any:
-        return np.where(condition, x, y)
-
-    def backward(self, gy: Any) -> Any:
-        condition = self.xs[0]
-        zero = np.zeros_like(gy)
-        return None, np.where(condition, gy, zero), np.where(condition, zero, gy)
-
-    @classmethod
-    def from_numpy(cls, condition: Any, x: Any = None, y: Any = None) -> Any:
-        """Give the places that are not zero, where nothing is to be chosen."""
-        return np.nonzero(condition) if x is None and y is None else cls()(condition, x, y)
-
-
-@composite(
-    implements=np.extract,
-    inputs=("condition", "arr"),
-    samples=(
-        {"condition": np.array([[True, False], [True, True]]), "arr": (2, 2)},
-        {"condition": np.array([0, 2, 0]), "arr": (3,)},
-        {"condition": np.zeros(0, bool), "arr": (0,)},
-    ),
-)
-def extract(condition: Any, arr: Any) -> Any:
-    """Give the elements where the condition holds, as a vector."""
-    return np.ravel(arr)[np.flatnonzero(plain(condition))]
 
 
 @composite(
@@ -177,15 +132,17 @@ def take(
     a: Any, indices: Any, axis: int | None = None, mode: Literal["raise", "wrap", "clip"] = "raise"
 ) -> Any:
     """Give the elements at indices along an axis, or of the flattened array; those named twice, twice."""
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = with_axis(a, axis)
     places = np.arange(np.shape(a)[axis]).take(plain(indices), mode=mode)
-    return a[_along(axis, np.ndim(a), places)]
+    return a[(slice(None),) * axis + (places,)]
 
 
-def _along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
-    """Give the index that has `part` at an axis, and all of the axes before it."""
-    return (slice(None),) * (axis % ndim) + (part,)
+def with_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+    """Give an array, and one of its axes, counted from the front; the array flattened where that is None."""
+    a = arrayed(a)
+    if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):  # NumPy, too, lets a number have an axis
+        return np.ravel(a), 0
+    return a, normalize_axis_index(axis, np.ndim(a))
 
 
 @composite(
@@ -199,44 +156,13 @@ def _along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
 )
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """Give for each vector along an axis its elements at indices of its own, as np.argsort gives them."""
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
+    arr, axis = with_axis(arr, axis)
     shape, indices = np.shape(arr), plain(indices)
     if np.ndim(indices) != len(shape):
         raise ValueError(f"indices have {np.ndim(indices)} axes, and arr has {len(shape)}")
     places: list[Any] = list(np.ix_(*map(range, shape)))
     places[axis] = indices
     return arr[tuple(places)]
-
-
-@composite(
-    implements=np.choose,
-    inputs=("a", "choices"),
-    samples=(
-        {"a": np.array([0, 1, 1]), "choices": [(3,), (3,)]},
-        {"a": np.array([[2], [0]]), "choices": [(3,), (), (2, 1)]},
-        {"a": np.array([-1, 3, 1]), "choices": (2, 3), "mode": "wrap"},
-        {"a": np.array([-1, 3, 1]), "choices": [(3,), (1,)], "mode": "clip"},
-    ),
-)
-def choose(a: Any, choices: Any, mode: Literal["raise", "wrap", "clip"] = "raise") -> Any:
-    """Give, element by element, that of the array that `a` numbers: choices[a[i]][i]."""
-    which, *arrays = np.broadcast_arrays(np.choose(plain(a), range(len(choices)), mode=mode), *choices)
-    return np.take_along_axis(np.stack(arrays), which[np.newaxis], axis=0)[0]
-
-
-@composite(
-    implements=np.compress,
-    inputs=("condition", "a"),
-    samples=(
-        {"condition": np.array([True, False, True]), "a": (2, 3)},
-        {"condition": np.array([False, True]), "a": (2, 3), "axis": 0},
-        {"condition": np.array([0, 1, 1]), "a": (2, 3), "axis": -1},
-    ),
-)
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    """Give the slices along an axis for which the condition holds."""
-    return np.take(a, np.flatnonzero(plain(condition)), axis=axis)
 
 
 @composite(
@@ -260,30 +186,6 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     row, column = max(-offset, 0), max(offset, 0)
     steps = np.arange(max(min(rows - row, columns - column), 0))
     return matrices[..., row + steps, column + steps]
-
-
-@composite(
-    implements=np.select,
-    inputs=("condlist", "choicelist", "default"),
-    samples=(
-        {"condlist": [np.array([True, False, True])], "choicelist": [(3,)]},
-        {
-            "condlist": [np.array([True, False]), np.array([[True, True], [True, False]])],
-            "choicelist": [(2,), (2, 1)],
-            "default": (),
-        },
-    ),
-)
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """Give, element by element, that of the first array whose condition holds; `default` where none does."""
-    if len(condlist) != len(choicelist) or not len(condlist):
-        raise ValueError("select takes as many conditions as choices, and at least one")
-    if any(np.asarray(plain(condition)).dtype != bool for condition in condlist):
-        raise TypeError("select takes conditions that are arrays of booleans")
-    y = default
-    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        y = np.where(condition, choice, y)
-    return y
 
 
 class SlidingWindowView(Function):
@@ -324,44 +226,14 @@ class SlidingWindowView(Function):
         {"func1d": np.diag, "axis": 1, "arr": (2, 3, 2)},
     ),
 )
-def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any) -> Any:
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     """Put in place of each vector along an axis what a function of vectors gives for it."""
     rows = np.moveaxis(arr, axis, -1)
     shape = np.shape(rows)[:-1]
-    results = [func1d(rows[place], *args) for place in np.ndindex(shape)]
+    results = [func1d(rows[place], *args, **kwargs) for place in np.ndindex(shape)]
     if not results:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
     stacked = np.stack([np.stack(y) if isinstance(y, list | tuple) else y for y in results])
     whole = np.reshape(stacked, shape + np.shape(stacked)[1:])
     last, first = np.ndim(whole), axis % np.ndim(arr)
     return np.moveaxis(whole, range(len(shape), last), range(first, first + last - len(shape)))
-
-
-@composite(
-    implements=np.piecewise,
-    inputs=("x",),
-    samples=(
-        {
-            "x": np.array([-1.5, 0.5, 2.0, 3.0]),
-            "condlist": [np.array([True, False, False, False]), np.array([True, True, False, False])],
-            "funclist": [np.negative, np.square, 3.0],
-        },
-        {"x": (2, 2), "condlist": [np.array([[True, False], [False, True]])], "funclist": [np.exp]},
-        {"x": np.array(2.0), "condlist": [True, False], "funclist": [np.square, 1.0]},
-    ),
-)
-def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any:
-    """Give for each condition a function of the elements where it holds, or a number; the last one wins.
-
-    One function more is for the elements where none holds; without it they are 0.
-    """
-    conditions = np.asarray(plain(condlist), bool)
-    if not conditions.ndim or (conditions.ndim == 1 and np.ndim(x)):
-        conditions = conditions[np.newaxis]
-    if len(conditions) == len(funclist) - 1:
-        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
-    y: Any = np.zeros_like(x)
-    for condition, function in zip(conditions, funclist, strict=True):
-        if condition.any():
-            y = SetItem(condition)(y, function(x[condition], *args) if callable(function) else function)
-    return y
