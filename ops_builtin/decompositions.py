@@ -4,37 +4,30 @@ The letters are those of the literature: x = v diag(w) inv(v), x = u diag(s) vh,
 A gradient G of x collects all of Re(sum(gy * dy)) = Re(sum(G * dx)), so the formulas for
 complex matrices are those with conjugates where the literature has none, and the other
 way round.
+
+Vectors are free where the matrix does not determine them: the phase of a complex one, and
+any turn among those of equal values. What does not depend on free turns has its gradient:
+the space that the vectors span, as long as the values of it are not used. All else has
+nan, as in JAX and PyTorch: single vectors; and v f(w) v^H, whose derivative needs f'(w),
+which nothing here knows.
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
-from ops_builtin.linalg import MATRICES, MATRIX, swapped
+from ops_builtin.linalg import MATRICES, MATRIX, adjoint, lower, swapped
 from registry import Function, composite
-
-_EigResult = namedtuple("_EigResult", ["eigenvalues", "eigenvectors"])
-_EighResult = namedtuple("_EighResult", ["eigenvalues", "eigenvectors"])
-_QRResult = namedtuple("_QRResult", ["Q", "R"])
-_SVDResult = namedtuple("_SVDResult", ["U", "S", "Vh"])
 
 _SYMMETRIC = MATRIX @ MATRIX.T
 _EQUAL_VALUES = np.eye(3) + 1
 _REAL_LINE = (-np.inf, np.inf)
-
-
-def _adjoint(x: Any) -> Any:
-    """Transpose the last two axes, and conjugate."""
-    return np.conjugate(swapped(x))
-
-
-def _lower(x: Any) -> Any:
-    """Keep the lower triangle, and half of the diagonal."""
-    n = x.shape[-1]
-    return x * ((np.tri(n) + np.tri(n, k=-1)) / 2).astype(x.dtype)
+_EigResult: Any = type(np.linalg.eig(MATRIX))
+_EighResult: Any = type(np.linalg.eigh(_SYMMETRIC))
+_QRResult: Any = type(np.linalg.qr(MATRIX))
+_SVDResult: Any = type(np.linalg.svd(MATRIX))
 
 
 def _diagonal(x: Any) -> Any:
@@ -42,16 +35,38 @@ def _diagonal(x: Any) -> Any:
     return x[..., np.newaxis] * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def _gaps(w: Any) -> Any:
-    """Give 1 / (w[j] - w[i]) in row i and column j, and 0 where the two are equal but for rounding.
-
-    What happens among the vectors of one value is left out, so what depends on the space
-    alone that they span gets the right gradient.
-    """
-    difference = w[..., np.newaxis, :] - w[..., :, np.newaxis]
+def _equal(w: Any) -> Any:
+    """Say which pairs of values are equal but for rounding, each with itself among them."""
     largest = np.sum(np.absolute(w), axis=-1)[..., np.newaxis, np.newaxis]
-    apart = np.greater(np.absolute(difference), 4 * float(np.finfo(w.dtype).eps) * largest)
-    return np.where(apart, 1 / np.where(apart, difference, 1), 0)
+    return np.less_equal(np.absolute(_differences(w)), 4 * float(np.finfo(w.dtype).eps) * largest)
+
+
+def _differences(w: Any) -> Any:
+    """Give w[j] - w[i] in row i and column j."""
+    return w[..., np.newaxis, :] - w[..., :, np.newaxis]
+
+
+def _reciprocal(x: Any, zero: Any) -> Any:
+    """Give 1 / x, and 0 where something is as good as 0."""
+    return np.where(zero, 0, 1 / np.where(zero, 1, x))
+
+
+def _felt(turn: Any, *gradients: Any) -> Any:
+    """Say which numbers are more than what rounding leaves of gradients that cancel."""
+    size = sum(np.sum(np.absolute(g), axis=(-2, -1), keepdims=True) for g in gradients)
+    return np.greater(np.absolute(turn), float(np.finfo(turn.dtype).eps) ** 0.5 * size)
+
+
+def _free_turns_felt(turn: Any, values_used: bool, *gradients: Any) -> Any:
+    """Say which pairs of vectors a result depends on by a turn of both, were they of one value.
+
+    A turn is skew-Hermitian, so `turn` is blind to it where Hermitian; but where the values
+    are used, that part may stand for an f'(w).
+    """
+    felt = _felt(turn - adjoint(turn), *gradients)
+    if values_used:
+        felt = felt | _felt(turn * (1 - np.eye(turn.shape[-1], dtype=turn.dtype)), *gradients)
+    return felt
 
 
 class Cholesky(Function):
@@ -79,25 +94,24 @@ class Cholesky(Function):
     def backward(self, gy: Any) -> Any:
         (y,) = self.ys
         if self.upper:
-            y, gy = _adjoint(y), _adjoint(gy)
-        right = np.linalg.solve(_adjoint(y), swapped(_lower(swapped(y) @ gy)))
+            y, gy = adjoint(y), adjoint(gy)
+        right = np.linalg.solve(adjoint(y), swapped(lower(swapped(y) @ gy)))
         gx = np.linalg.solve(swapped(y), swapped(right))
-        gx = _lower(gx + _adjoint(gx))
-        return _adjoint(gx) if self.upper else gx
+        gx = lower(gx + adjoint(gx))
+        return adjoint(gx) if self.upper else gx
 
 
 class Eigh(Function):
     """Eigenvalues w, in ascending order, and eigenvectors v of a symmetric or Hermitian matrix.
 
     NumPy reads one triangle of x only; the gradient is that of this function, so it is 0
-    in the other triangle. Vectors of equal eigenvalues have no derivative, and turns among
-    them are left out: right for what depends on the eigenvalues, or on the space that these
-    vectors span; not for v f(w) v^H, whose f'(w) nothing here knows. The phase of complex
-    vectors is free, so a result must not depend on it.
+    in the other triangle. Where eigenvalues are equal, a result must not depend on turns of
+    their vectors, nor on both, else its gradient is nan; nor may it on a phase.
     """
 
     implements = np.linalg.eigh
     saves = ("ys",)
+    materialize_grads = False
     domain = _REAL_LINE  # LAPACK turns complex vectors such that differences see it
     samples = (
         {"x": _SYMMETRIC},
@@ -114,10 +128,14 @@ class Eigh(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        middle = _gaps(w) * (swapped(v) @ gv) + _diagonal(gw)
+        middle = 0 if gw is None else _diagonal(gw)
+        if gv is not None:
+            turn, equal = swapped(v) @ gv, _equal(w)
+            undefined = equal & _free_turns_felt(turn, gw is not None, gv)
+            middle = middle + np.where(undefined, np.nan, turn * _reciprocal(_differences(w), equal))
         gx = np.conjugate(v) @ middle @ swapped(v)
-        gx = gx + _adjoint(gx)
-        return _lower(gx) if self.triangle == "L" else swapped(_lower(swapped(gx)))
+        gx = gx + adjoint(gx)
+        return lower(gx) if self.triangle == "L" else swapped(lower(swapped(gx)))
 
     @classmethod
     def from_numpy(cls, a: Any, UPLO: Any = "L") -> Any:
@@ -134,12 +152,14 @@ def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
 class Eig(Function):
     """Eigenvalues w and eigenvectors v of a square matrix.
 
-    The vectors have length 1 and a real largest element, as LAPACK makes them. Those of
-    equal eigenvalues have no derivative, and are treated as in eigh.
+    The vectors have length 1 and a real largest element, as LAPACK makes them. Where
+    eigenvalues are equal, a result must not depend on their single vectors, else its
+    gradient is nan.
     """
 
     implements = np.linalg.eig
     saves = ("ys",)
+    materialize_grads = False
     samples = {"x": MATRIX}, {"x": np.stack([MATRIX + MATRIX.T, MATRICES[1]])}, {"x": MATRIX - 3 * MATRIX.T}
 
     def forward(self, x: Any) -> Any:
@@ -147,19 +167,27 @@ class Eig(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        along = np.sum(gv * v, axis=-2, keepdims=True)
-        real = np.real(along)
-        size, imaginary = np.absolute(np.real(v)), np.absolute(np.real(-1j * v))
-        top = np.argmax(size - imaginary, axis=-2)[..., np.newaxis, :]
-        here = np.equal(np.arange(v.shape[-1])[:, np.newaxis], top).astype(v.dtype)
-        gv = gv - np.conjugate(v) * real - here * (along - real) / np.sum(here * v, axis=-2, keepdims=True)
-        middle = _gaps(w) * (swapped(v) @ gv) + _diagonal(gw)
+        middle = 0 if gw is None else _diagonal(gw)
+        if gv is not None:
+            turn, equal = swapped(v) @ _of_any_length(v, gv), _equal(w)
+            undefined = equal & _felt(turn, gv)
+            middle = middle + np.where(undefined, np.nan, turn * _reciprocal(_differences(w), equal))
         return np.linalg.solve(swapped(v), middle @ swapped(v))
 
     @classmethod
     def from_numpy(cls, a: Any) -> Any:
         """Give the results names, as NumPy does."""
         return _EigResult(*cls()(a))
+
+
+def _of_any_length(v: Any, gv: Any) -> Any:
+    """Give the gradient of vectors of any length and phase, of which v are those that LAPACK gives."""
+    along = np.sum(gv * v, axis=-2, keepdims=True)
+    real = np.real(along)
+    size, imaginary = np.absolute(np.real(v)), np.absolute(np.real(-1j * v))
+    top = np.argmax(size - imaginary, axis=-2)[..., np.newaxis, :]
+    here = np.equal(np.arange(v.shape[-1])[:, np.newaxis], top).astype(v.dtype)
+    return gv - np.conjugate(v) * real - here * (along - real) / np.sum(here * v, axis=-2, keepdims=True)
 
 
 @composite(implements=np.linalg.eigvals, samples=[{"a": MATRIX}, {"a": MATRICES}])
@@ -171,13 +199,15 @@ def eigvals(a: Any) -> Any:
 class Svd(Function):
     """Singular vectors u and vh, with singular values s between them.
 
-    Vectors of equal singular values have no derivative, and are treated as in eigh; but
-    u vh has, and so has what depends on the space alone that the further vectors span which
-    `full_matrices` adds. A singular value of 0 is at a kink: 0. Complex phases are free.
+    Where singular values are equal, a result must not depend on turns of u and vh with each
+    other, nor on both the vectors and s, else its gradient is nan. So the nearest orthogonal
+    matrix u vh has its gradient. The same holds for phases, and for the further vectors that
+    `full_matrices` adds. The gradient of a singular value of 0 is that of the others, u vh.
     """
 
     implements = np.linalg.svd
     saves = ("ys",)
+    materialize_grads = False
     domain = _REAL_LINE  # LAPACK turns complex vectors such that differences see it
     samples = (
         {"x": MATRIX},
@@ -198,49 +228,73 @@ class Svd(Function):
     def backward(self, gu: Any, gs: Any, gvh: Any) -> Any:
         u, s, vh = self.ys
         n = s.shape[-1]
-        u, gu = _without_further(u, gu, n)
-        v, gv = _without_further(_adjoint(vh), _adjoint(gvh), n)
-        apart = np.greater(s, 4 * float(np.finfo(s.dtype).eps) * np.sum(s, axis=-1, keepdims=True))
-        inverse = np.where(apart, 1 / np.where(apart, s, 1), 0)[..., np.newaxis, :]
-        return _svd_gradient(u, s, v, gu, gs * apart, gv, inverse)
+        v = adjoint(vh)
+        gx = 0 if gs is None else np.conjugate(u[..., :n] * gs[..., np.newaxis, :]) @ swapped(v[..., :n])
+        if gu is not None or gvh is not None:
+            u, gu = _without_further(u, gu, n)
+            v, gv = _without_further(v, None if gvh is None else adjoint(gvh), n)
+            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs is not None)
+        return gx
 
     @classmethod
-    def from_numpy(cls, a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    def from_numpy(
+        cls, a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+    ) -> Any:
         """Give the results names, as NumPy does; or the singular values alone."""
-        return _SVDResult(*cls(full_matrices)(a)) if compute_uv else svdvals(a)
+        if hermitian:
+            result = _svd_by_eigh(a)
+        elif compute_uv:
+            result = _SVDResult(*cls(full_matrices)(a))
+        else:
+            return svdvals(a)
+        return result if compute_uv else result.S
 
 
 def _without_further(u: Any, gu: Any, n: int) -> Any:
     """Give the first n vectors, with the gradients of the others, which turn as the first do."""
+    gu = np.zeros_like(u) if gu is None else gu
     if u.shape[-1] == n:
         return u, gu
-    first, others = u[..., :n], u[..., n:]
-    return first, gu[..., :n] - np.conjugate(others) @ _adjoint(gu[..., n:]) @ np.conjugate(first)
+    first, others, further = u[..., :n], u[..., n:], gu[..., n:]
+    undefined = np.any(_free_turns_felt(swapped(others) @ further, False, gu), axis=(-2, -1), keepdims=True)
+    further = np.where(undefined, np.nan, further)
+    return first, gu[..., :n] - np.conjugate(others) @ adjoint(further) @ np.conjugate(first)
 
 
-def _svd_gradient(u: Any, s: Any, v: Any, gu: Any, gs: Any, gv: Any, inverse: Any) -> Any:
-    """Give the gradient of u diag(s) v^H, whose derivation is that of Giles (2008), 3.3."""
+def _singular_vectors_gradient(u: Any, s: Any, v: Any, gu: Any, gv: Any, values_used: bool) -> Any:
+    """Give the gradient of u and v by x, whose derivation is that of Giles (2008), 3.3.
+
+    Vectors of one singular value turn against each other as x says, and freely together;
+    each of them turns freely where that value is 0.
+    """
     rows, columns = s[..., :, np.newaxis], s[..., np.newaxis, :]
-    turn_u, turn_v = swapped(u) @ gu, swapped(v) @ gv
-    gaps = _gaps(s) / _sums(rows, columns)
-    middle_u, middle_v = gaps * turn_u, gaps * turn_v
-    middle = (
-        (middle_u + _adjoint(middle_u)) * columns + rows * (middle_v + _adjoint(middle_v)) + _diagonal(gs)
-    )
-    apart = turn_u - turn_v  # vectors of one value, and phases, turn together; half against each other
-    middle = middle + np.where(np.equal(gaps, 0), (apart - _adjoint(apart)) * inverse / 4, 0)
-    gx = np.conjugate(u) @ middle @ swapped(v)
+    eps = float(np.finfo(s.dtype).eps)
+    zero = np.less_equal(s, 4 * eps * np.sum(s, axis=-1, keepdims=True))[..., np.newaxis, :]
+
+    def over_s(turn: Any) -> Any:
+        undefined = zero & _felt(turn, gu, gv)
+        return np.where(undefined, np.nan, turn * _reciprocal(columns, zero))
+
+    turn_u, turn_v, equal = swapped(u) @ gu, swapped(v) @ gv, _equal(s)
+    gaps = _reciprocal(_differences(s) * np.where(equal, 1, rows + columns), equal)
+    skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
+    undefined = equal & _free_turns_felt(turn_u + turn_v, values_used, gu, gv)
+    middle = gaps * (skew_u * columns + rows * skew_v)
+    middle = middle + np.where(equal, over_s(skew_u - skew_v) / 4, 0)
+    gx = np.conjugate(u) @ np.where(undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
-        gx = gx + ((gu - np.conjugate(u) @ turn_u) * inverse) @ swapped(v)
+        gx = gx + over_s(gu - np.conjugate(u) @ turn_u) @ swapped(v)
     if v.shape[-2] > s.shape[-1]:
-        gx = gx + (np.conjugate(u) * inverse) @ _adjoint(gv - np.conjugate(v) @ turn_v)
+        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v))
     return gx
 
 
-def _sums(rows: Any, columns: Any) -> Any:
-    """Give the sums of pairs, 1 where both vanish."""
-    both = rows + columns
-    return np.where(both, both, 1)
+def _svd_by_eigh(a: Any) -> Any:
+    """Give the singular values and vectors of a Hermitian matrix, of which the lower triangle is read."""
+    w, v = np.linalg.eigh(a)
+    order = np.argsort(np.absolute(w))[..., ::-1]
+    w, v = np.take_along_axis(w, order, -1), np.take_along_axis(v, order[..., np.newaxis, :], -1)
+    return _SVDResult(v, np.absolute(w), adjoint(v * np.sign(w)[..., np.newaxis, :]))
 
 
 @composite(
@@ -263,7 +317,7 @@ class _Qr(Function):
     def backward(self, gq: Any, gr: Any) -> Any:
         q, r = self.ys
         upper, turn = gr @ swapped(r), swapped(q) @ gq
-        middle = _lower(_adjoint(upper) + turn - _adjoint(turn)) + swapped(_lower(swapped(upper)))
+        middle = lower(adjoint(upper) + turn - adjoint(turn)) + swapped(lower(swapped(upper)))
         gx = gq + np.conjugate(q) @ (middle - turn)
         return swapped(np.linalg.solve(r, swapped(gx)))
 
@@ -285,10 +339,14 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     The columns need be independent (of a wide matrix the first ones), and the mode
     "complete" a matrix with no more rows than columns.
     """
+    if np.ndim(a) < 2:
+        raise np.linalg.LinAlgError(f"qr takes matrices, not an array of shape {np.shape(a)}")
     rows, columns = np.shape(a)[-2:]
     if mode not in ("reduced", "r", "complete") or (mode == "complete" and rows > columns):
-        raise ValueError(f"np.linalg.qr on Variables of shape {np.shape(a)} takes no mode {mode!r}")
+        raise ValueError(
+            f"qr on Variables of shape {np.shape(a)} takes no mode {mode!r}; take 'reduced' or 'r'"
+        )
     q, r = _Qr()(a[..., :rows])
     if columns > rows:
-        r = np.concatenate([r, np.matmul(_adjoint(q), a[..., rows:])], axis=-1)
+        r = np.concatenate([r, np.matmul(adjoint(q), a[..., rows:])], axis=-1)
     return r if mode == "r" else _QRResult(q, r)

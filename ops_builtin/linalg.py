@@ -1,18 +1,18 @@
-"""Products of matrices, determinants, inverses, and equations."""
+"""Traces and determinants, inverses, and linear equations."""
 
 from __future__ import annotations
 
-from collections import namedtuple
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from registry import Function, composite
 
 MATRIX = np.array([[2.0, 0.5, -1.0], [0.3, 1.5, 0.7], [-0.6, 0.2, 1.8]])  # regular, for samples
 MATRICES = np.stack([MATRIX, MATRIX[::-1] + 0.1])
-_SlogdetResult = namedtuple("_SlogdetResult", ["sign", "logabsdet"])
+_SlogdetResult: Any = type(np.linalg.slogdet(MATRIX))
 
 
 def swapped(x: Any) -> Any:
@@ -20,47 +20,91 @@ def swapped(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-class Matmul(Function):
-    """Matrix product over the last two axes, broadcast over the others; vectors as NumPy has them."""
+def conjugated(x: Any) -> Any:
+    """Conjugate complex numbers; others, booleans too, are what they are."""
+    return np.conjugate(x) if np.iscomplexobj(x) else x
 
-    implements = np.matmul, np.linalg.matmul
-    saves = ("xs",)
 
-    def backward(self, gy: Any) -> Any:
-        x0, x1 = self.xs
-        w0, w1 = self.needs_grad
-        a = x0[np.newaxis, :] if x0.ndim == 1 else x0
-        b = x1[:, np.newaxis] if x1.ndim == 1 else x1
-        if x1.ndim == 1:
-            gy = gy[..., np.newaxis]
-        if x0.ndim == 1:
-            gy = gy[..., np.newaxis, :]
-        g0 = self._left(gy, b, x0) if w0 else None
-        g1 = self._right(a, gy, x1) if w1 else None
-        return g0, g1
+def adjoint(x: Any) -> Any:
+    """Transpose the last two axes, and conjugate."""
+    return conjugated(swapped(x))
 
-    @staticmethod
-    def _left(gy: Any, b: Any, x0: Any) -> Any:
-        """Give the gradient of the left factor, batches and all; the engine sums them."""
-        g = gy @ b.swapaxes(-1, -2)
-        return g[..., 0, :] if x0.ndim == 1 else g
 
-    @staticmethod
-    def _right(a: Any, gy: Any, x1: Any) -> Any:
-        """Give that of the right factor; where it is one matrix, by one product and no sum."""
-        if x1.ndim <= 2:
-            rows = prod(gy.shape[:-1])
-            a, gy = a.reshape(rows, a.shape[-1]), gy.reshape(rows, gy.shape[-1])
-        g = a.swapaxes(-1, -2) @ gy
-        return g[..., 0] if x1.ndim == 1 else g
+def lower(x: Any) -> Any:
+    """Keep the lower triangle, and half of the diagonal."""
+    n = x.shape[-1]
+    return x * ((np.tri(n) + np.tri(n, k=-1)) / 2).astype(x.dtype)
+
+
+def check_square(x: Any) -> None:
+    """Refuse what is no square matrix, and no stack of them."""
+    shape = np.shape(x)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise np.linalg.LinAlgError(f"the last 2 dimensions of the array must be square, not {shape}")
+
+
+def inverse_where(regular: Any, x: Any) -> Any:
+    """Give the inverse of each matrix that is regular, and of the unit matrix in place of others."""
+    unit = np.eye(x.shape[-1], dtype=x.dtype)
+    return np.linalg.inv(np.where(regular[..., np.newaxis, np.newaxis], x, unit))
 
 
 @composite(implements=np.linalg.matrix_transpose, samples=[{"x": (2, 3)}, {"x": (2, 0, 3)}, {"x": (2, 3, 4)}])
 def linalg_matrix_transpose(x: Any, /) -> Any:
     """Last two axes in each other's place."""
     if np.ndim(x) < 2:
-        raise ValueError(f"shape {np.shape(x)} has no matrices")
-    return np.swapaxes(x, -1, -2)
+        raise ValueError(f"matrix_transpose takes matrices, not an array of shape {np.shape(x)}")
+    return swapped(x)
+
+
+class Trace(Function):
+    """Sum along the diagonal of two axes, `offset` places to the right of the main one."""
+
+    implements = np.trace
+    method = "trace"
+    saves = ()
+    samples = (
+        {"x": (3, 3)},
+        {"x": (2, 3), "offset": 1},
+        {"x": (3, 2, 4), "offset": -1, "axis1": 2, "axis2": 0},
+        {"x": (2, 3, 3), "axis1": -1, "axis2": -2},
+        {"x": (2, 2), "offset": 5, "dtype": complex},
+        {"x": (0, 2)},
+    )
+
+    def __init__(self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> None:
+        self.offset, self.axes, self.dtype = offset, (axis1, axis2), dtype
+
+    def forward(self, x: Any) -> Any:
+        y = np.trace(x, self.offset, *self.axes, self.dtype)
+        self.rows, self.columns = (x.shape[axis] for axis in self.axes)
+        return y
+
+    def backward(self, gy: Any) -> Any:
+        ones = np.eye(self.rows, self.columns, self.offset, dtype=gy.dtype)
+        gx = gy[..., np.newaxis, np.newaxis] * ones
+        return np.moveaxis(gx, (-2, -1), self.axes)
+
+
+@composite(
+    implements=np.linalg.trace,
+    samples=[{"x": (3, 3)}, {"x": (2, 3, 4), "offset": 1}, {"x": (2, 3, 2), "offset": -1}],
+)
+def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Sum along the diagonal of the last two axes, `offset` places to the right of the main one."""
+    return Trace(offset, -2, -1, dtype)(x)
+
+
+@composite(
+    implements=np.linalg.diagonal,
+    samples=[{"x": (3, 3)}, {"x": (2, 3, 4), "offset": 1}, {"x": (2, 3, 2), "offset": -1}, {"x": (0, 2)}],
+)
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Diagonal of the last two axes, `offset` places to the right of the main one."""
+    rows, columns = np.shape(x)[-2:]
+    row, column = max(-offset, 0), max(offset, 0)
+    places = np.arange(max(min(rows - row, columns - column), 0))
+    return x[..., places + row, places + column]
 
 
 class Solve(Function):
@@ -119,7 +163,7 @@ class Det(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        if np.all(y):
+        if np.all(y) or np.all(np.linalg.slogdet(x)[0]):  # y of a regular matrix can underflow
             return (gy * y)[..., np.newaxis, np.newaxis] * swapped(np.linalg.inv(x))
         return gy[..., np.newaxis, np.newaxis] * _cofactors(x)
 
@@ -127,11 +171,11 @@ class Det(Function):
 def _cofactors(x: Any) -> Any:
     """Give the signed determinants of what is left without a row and a column; slow, but never 0 / 0."""
     n = x.shape[-1]
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
-    minors = x[..., others[:, np.newaxis, :, np.newaxis], others[np.newaxis, :, np.newaxis, :]]
+    others = [np.delete(np.arange(n), i) for i in range(n)]
+    minors = [np.linalg.det(x[..., rows[:, np.newaxis], np.stack(others)[:, np.newaxis]]) for rows in others]
     places = np.arange(n)
     signs = 1 - 2 * ((places[:, np.newaxis] + places) % 2)
-    return np.linalg.det(minors) * signs.astype(x.dtype)
+    return np.stack(minors, -2) * signs.astype(x.dtype)
 
 
 class Slogdet(Function):
@@ -148,14 +192,12 @@ class Slogdet(Function):
 
     def backward(self, g_sign: Any, g_log: Any) -> Any:
         (x,), (sign, _) = self.xs, self.ys
-        if x.dtype.kind == "c":
+        if np.iscomplexobj(x):
             turned = g_sign * sign
             g_log = g_log + (turned - np.conjugate(turned)) / 2
         regular = np.not_equal(sign, 0)
-        y = np.linalg.inv(
-            np.where(regular[..., np.newaxis, np.newaxis], x, np.eye(x.shape[-1], dtype=x.dtype))
-        )
-        return np.where(regular, g_log, np.nan)[..., np.newaxis, np.newaxis] * swapped(y)
+        g = np.where(regular, g_log, np.nan)[..., np.newaxis, np.newaxis]
+        return g * swapped(inverse_where(regular, x))
 
     @classmethod
     def from_numpy(cls, a: Any) -> Any:
@@ -175,18 +217,33 @@ class Pinv(Function):
     )
 
     def __init__(self, rcond: Any = None, rtol: Any = None) -> None:
-        self.cutoff = {name: v for name, v in (("rcond", rcond), ("rtol", rtol)) if v is not None}
+        given = {"rcond": rcond, "rtol": rtol}
+        self.cutoff = {name: v for name, v in given.items() if v is not None and v is not np._NoValue}
 
     def forward(self, x: Any) -> Any:
         return np.linalg.pinv(x, **self.cutoff)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        left, right = np.conjugate(y) @ swapped(y), swapped(y) @ np.conjugate(y)
-        g = np.conjugate(swapped(gy))
-        outside = g @ left - np.conjugate(x @ y) @ g @ left
-        inside = right @ g - right @ g @ np.conjugate(y @ x)
-        return outside + inside - swapped(y) @ gy @ swapped(y)
+        return _pinv_gradient(x, y, gy)
+
+    @classmethod
+    def from_numpy(cls, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+        """Take the lower triangle alone where the matrix is said to be Hermitian, as NumPy does."""
+        if not hermitian:
+            return cls(rcond, rtol)(a)
+        check_square(a)
+        below = np.tri(np.shape(a)[-1])
+        return cls(rcond, rtol)(np.where(below, a, adjoint(a)))
+
+
+def _pinv_gradient(x: Any, y: Any, gy: Any) -> Any:
+    """Give the gradient of x from that of its pseudo-inverse y."""
+    left, right = np.conjugate(y) @ swapped(y), swapped(y) @ np.conjugate(y)
+    g = adjoint(gy)
+    outside = g @ left - np.conjugate(x @ y) @ g @ left
+    inside = right @ g - right @ g @ np.conjugate(y @ x)
+    return outside + inside - swapped(y) @ gy @ swapped(y)
 
 
 class Lstsq(Function):
@@ -211,25 +268,20 @@ class Lstsq(Function):
 
     def backward(self, gy: Any, g_residuals: Any, g_rank: Any, g_s: Any) -> Any:
         (a, b), y = self.xs, self.ys[0]
-        columns, solution, gy = (v[:, np.newaxis] if b.ndim == 1 else v for v in (b, y, gy))
-        eps = float(np.finfo(y.dtype).eps)
-        rtol = eps * max(a.shape) if self.rcond is None else eps if self.rcond < 0 else self.rcond
-        inverse = np.linalg.pinv(a, rtol=rtol)
-        ga, gb = _least_squares_gradients(a, inverse, columns, solution, gy, g_residuals)
+        columns, y, gy = (v[:, np.newaxis] if b.ndim == 1 else v for v in (b, y, gy))
+        inverse = np.linalg.pinv(a, rtol=_cutoff(self.rcond, a.shape, y.dtype))
+        ga, gb = _pinv_gradient(a, inverse, gy @ swapped(columns)), swapped(inverse) @ gy
+        if g_residuals.size:
+            missed = 2 * np.conjugate(columns - a @ y) * g_residuals
+            ga, gb = ga - missed @ swapped(y), gb + missed
         u, _, vh = np.linalg.svd(a, full_matrices=False)
         return ga + np.conjugate(u * g_s) @ np.conjugate(vh), gb.reshape(b.shape)
 
 
-def _least_squares_gradients(a: Any, inverse: Any, b: Any, y: Any, gy: Any, g_residuals: Any) -> Any:
-    """Give the gradients of y = pinv(a) @ b and of its squared residuals, for matrices b and y."""
-    left = np.conjugate(b - a @ y)
-    gb = swapped(inverse) @ gy
-    ga = left @ swapped(inverse @ np.conjugate(gb))
-    missed = np.conjugate(gy) - inverse @ (a @ np.conjugate(gy))  # where a wide matrix says nothing
-    ga = ga + swapped(inverse) @ np.conjugate(y) @ swapped(missed)
-    if g_residuals.size:
-        gb = gb + 2 * left * g_residuals
-    return ga - gb @ swapped(y), gb
+def _cutoff(rcond: float | None, shape: tuple[int, ...], dtype: Any) -> float:
+    """Give the part of the largest singular value under which NumPy takes others for 0."""
+    eps = float(np.finfo(dtype).eps)
+    return eps * max(shape) if rcond is None else eps if rcond < 0 else rcond
 
 
 @composite(
@@ -256,7 +308,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """Give the x for which tensordot(a, x, x.ndim) = b; `axes` of a are put last before."""
     ndim, size = np.ndim(a), np.size(b)
-    last = [] if axes is None else [axis % ndim for axis in axes]
+    last = [normalize_axis_index(axis, ndim) for axis in axes or ()]
     a = np.transpose(a, [i for i in range(ndim) if i not in last] + last)
     return np.reshape(
         np.linalg.solve(np.reshape(a, (size, -1)), np.reshape(b, -1)), np.shape(a)[np.ndim(b) :]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ops_builtin.linalg import MATRICES, MATRIX
+from ops_builtin.linalg import MATRICES, MATRIX, check_square, inverse_where
 from ops_builtin.reductions import Sum
 from registry import Function, composite
 
@@ -18,21 +19,41 @@ class _Length(Function):
         self.axis, self.keepdims = axis, keepdims
 
     def forward(self, x: Any) -> Any:
-        if len(self.axis) == x.ndim and not self.keepdims:
-            return np.sqrt(np.vdot(x, x).real)
-        squares = (np.conjugate(x) * x).real
-        return np.sqrt(np.sum(squares, axis=self.axis, keepdims=self.keepdims))
+        with np.errstate(over="ignore", under="ignore"):
+            if len(self.axis) == x.ndim and not self.keepdims:
+                squares = np.vdot(x, x).real
+            else:
+                squares = np.sum((np.conjugate(x) * x).real, axis=self.axis, keepdims=self.keepdims)
+        limits = np.finfo(x.dtype)
+        if np.all((squares > limits.tiny / limits.eps) & (squares < np.inf)):
+            return np.sqrt(squares)
+        return self._scaled(x)
+
+    def _scaled(self, x: Any) -> Any:
+        """Give the length of what has squares too large or too small for its dtype."""
+        size = np.absolute(x)
+        unit = np.max(size, axis=self.axis, keepdims=True, initial=0)
+        unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
+        y = unit * np.sqrt(np.sum((size / unit) ** 2, axis=self.axis, keepdims=True))
+        return y if self.keepdims else np.squeeze(y, self.axis)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        share = np.where(y, gy / np.where(y, y, 1), np.zeros_like(gy))
-        return np.conjugate(x) * (share if self.keepdims else np.expand_dims(share, self.axis))
+        if not self.keepdims:
+            y, gy = np.expand_dims(y, self.axis), np.expand_dims(gy, self.axis)
+        zero = np.equal(y, 0)
+        return np.where(zero, 0, gy * (np.conjugate(x) / np.where(zero, 1, y)))
 
 
 def _positive_power(x: Any, p: float) -> Any:
     """Give x ** p for numbers that are not negative; at 0 the derivative is taken as 0."""
     zero = np.equal(x, 0)
     return np.where(zero, 0 if p > 0 else np.inf, np.where(zero, 1, x) ** p)
+
+
+def _largest(x: Any, axis: Any, keepdims: bool) -> Any:
+    """Give the maximum of numbers that are not negative: 0 where there are none."""
+    return (np.max if np.size(x) else np.sum)(x, axis=axis, keepdims=keepdims)
 
 
 def _vector_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -42,7 +63,7 @@ def _vector_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
         raise ValueError(f"Invalid norm order {p!r} for vectors")
     size = np.absolute(x)
     if np.isinf(p):
-        return (np.max if p > 0 else np.min)(size, axis=axis, keepdims=keepdims)
+        return (_largest if p > 0 else np.min)(size, axis=axis, keepdims=keepdims)
     if p == 0:
         return Sum(axis, keepdims)(np.not_equal(size, 0).astype(size.dtype))
     if p == 1:
@@ -50,11 +71,11 @@ def _vector_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return _positive_power(np.sum(_positive_power(size, p), axis=axis, keepdims=keepdims), 1 / p)
 
 
-_OF_SINGULAR_VALUES: dict[Any, Any] = {"nuc": np.sum, 2: np.max, -2: np.min}
+_OF_SINGULAR_VALUES: dict[Any, Any] = {"nuc": np.sum, 2: _largest, -2: np.min}
 _OF_SUMS: dict[Any, tuple[int, Any]] = {
-    1: (0, np.max),
+    1: (0, _largest),
     -1: (0, np.min),
-    np.inf: (1, np.max),
+    np.inf: (1, _largest),
     -np.inf: (1, np.min),
 }
 
@@ -65,7 +86,7 @@ def _matrix_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if p in _OF_SINGULAR_VALUES:
         others = [i for i in range(x.ndim) if i not in axis]
         s = np.linalg.svdvals(np.transpose(x, (*others, *axis)))
-        y = _OF_SINGULAR_VALUES[p](s, axis=-1)
+        y = _OF_SINGULAR_VALUES[p](s, axis=-1, keepdims=False)
         return np.expand_dims(y, axis) if keepdims else y
     if p not in _OF_SUMS:
         raise ValueError("Invalid norm order for matrices.")
@@ -81,8 +102,8 @@ def _floating(x: Any) -> Any:
 
 def _places(axis: Any, ndim: int) -> tuple[int, ...]:
     """Give axes as a tuple that counts from the start, all for None."""
-    axes = range(ndim) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
-    return tuple([i % ndim for i in axes])
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else int(axis)
+    return normalize_axis_tuple(axes, ndim)
 
 
 @composite(
@@ -102,7 +123,7 @@ def _places(axis: Any, ndim: int) -> tuple[int, ...]:
         {"x": (4,), "ord": np.inf},
         {"x": (2, 3), "ord": -np.inf, "axis": 0},
         {"x": (2, 3), "ord": "fro"},
-        {"x": (2, 3, 4), "ord": "nuc", "axis": (2, 0), "keepdims": True},
+        {"x": MATRICES, "ord": "nuc", "axis": (2, 0), "keepdims": True},
         {"x": (2, 3), "ord": 2},
         {"x": MATRICES, "ord": -2, "axis": (-2, -1)},
         {"x": (2, 3), "ord": 1},
@@ -114,8 +135,8 @@ def _places(axis: Any, ndim: int) -> tuple[int, ...]:
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors (one axis), or of matrices (two axes).
 
-    At a kink the gradient is 0 (all numbers 0, a number 0, a singular value 0), or shared
-    evenly by those that are equally large.
+    At a kink the gradient is 0 (all numbers 0, a number 0), or shared evenly by those that
+    are equally large. That of a singular value of 0 is u vh, as in JAX and PyTorch.
     """
     x = _floating(x)
     axes = _places(axis, np.ndim(x))
@@ -163,10 +184,19 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     ],
 )
 def cond(x: Any, p: Any = None) -> Any:
-    """Condition number: norm(x) times norm(inv(x)), by singular values for 2 and -2."""
+    """Condition number: norm(x) times norm(inv(x)), by singular values for 2 and -2.
+
+    That of a singular matrix is infinite, without a derivative.
+    """
+    if 0 in np.shape(x)[-2:]:
+        raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        large, small = (s[..., 0], s[..., -1]) if p != -2 else (s[..., -1], s[..., 0])
-        with np.errstate(all="ignore"):
-            return large / small
-    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))
+        above, below = (s[..., 0], s[..., -1]) if p != -2 else (s[..., -1], s[..., 0])
+    else:
+        check_square(x)
+        regular = np.not_equal(np.linalg.slogdet(x)[0], 0)
+        above = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse_where(regular, x), p, (-2, -1))
+        below = regular.astype(np.result_type(above))
+    with np.errstate(all="ignore"):
+        return np.where(np.equal(below, 0), 1, above) / below
