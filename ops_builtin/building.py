@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 import numpy as np
 
 from ops_builtin.indexing import AddAt
+from ops_builtin.reductions import arrayed
 from registry import composite
 
 _ENDS: tuple[dict[str, Any], ...] = (
@@ -23,15 +25,24 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0
 ) -> Any:
     """Give `num` numbers at equal steps from `start` to `stop`, which is the last one if `endpoint`."""
+    # floats first: unsigned integers have no negative difference
+    num, start, stop = _count(num), 1.0 * arrayed(start), 1.0 * arrayed(stop)
     steps = num - 1 if endpoint else num
     distance = np.subtract(stop, start)
     column = (num,) + (1,) * np.ndim(distance)
-    number = np.arange(num).astype(np.result_type(start, stop, 1.0)).reshape(column)
+    number = np.arange(num).astype(np.result_type(start, stop)).reshape(column)
     y = number * (distance / max(steps, 1)) + start
     if endpoint and num > 1:
         y = np.where(np.arange(num).reshape(column) == num - 1, stop, y)
     y = np.moveaxis(y, 0, axis)
     return (y, distance / steps if steps > 0 else distance * np.nan) if retstep else y
+
+
+def _count(num: int) -> int:
+    """Give a number of elements as Python's int, beside which float32 stays float32."""
+    if operator.index(num) < 0:
+        raise ValueError(f"num is {num}; it must not be negative")
+    return operator.index(num)
 
 
 @composite(
@@ -44,8 +55,10 @@ def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, axis: int = 0
 ) -> Any:
     """Give powers of `base`, whose exponents are linspace(start, stop)."""
-    exponents = np.linspace(start, stop, num, endpoint, axis=axis)
-    return np.power(np.expand_dims(base, axis) if np.ndim(base) else base, exponents)
+    if np.ndim(base):
+        shape = np.broadcast_shapes(np.shape(start), np.shape(stop), np.shape(base))
+        stop, base = np.broadcast_to(stop, shape), np.expand_dims(np.broadcast_to(base, shape), axis)
+    return np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
 
 
 @composite(
@@ -61,7 +74,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     """
     if np.any(np.equal(start, 0)) or np.any(np.equal(stop, 0)):
         raise ValueError("Geometric sequence cannot include zero")
-    dtype = np.result_type(start, stop, 1.0)
+    num, start, stop = _count(num), 1.0 * arrayed(start), 1.0 * arrayed(stop)
+    dtype = np.result_type(start, stop)
     sign = np.sign(start).astype(dtype)
     first, last = start / sign, stop / sign
     place = np.arange(num).reshape((num,) + (1,) * np.ndim(last))
@@ -128,18 +142,19 @@ _TRIANGLES = {"m": (3, 3)}, {"m": (2, 3), "k": 1}, {"m": (2, 3, 2), "k": -1}, {"
 @composite(implements=np.tril, samples=_TRIANGLES)
 def tril(m: Any, k: int = 0) -> Any:
     """Give the elements on and below the diagonal `k` of matrices; 0 elsewhere."""
-    return np.where(_lower(m, k), m, np.zeros(1, np.result_type(m)))
+    return np.where(_lower(m, k), m, np.zeros(1, m.dtype))
 
 
 @composite(implements=np.triu, samples=_TRIANGLES)
 def triu(m: Any, k: int = 0) -> Any:
     """Give the elements on and above the diagonal `k` of matrices; 0 elsewhere."""
-    return np.where(_lower(m, k - 1), np.zeros(1, np.result_type(m)), m)
+    return np.where(_lower(m, k - 1), np.zeros(1, m.dtype), m)
 
 
 def _lower(m: Any, k: int) -> Any:
-    shape = np.shape(m)[-2:]
-    return np.tri(shape[0], shape[-1], k, dtype=bool)
+    if not np.ndim(m):
+        raise TypeError("a number has no triangle; a vector has that of a matrix with it in each row")
+    return np.tri(np.shape(m)[-2:][0], np.shape(m)[-1], k, dtype=bool)
 
 
 @composite(
@@ -157,6 +172,8 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if np.ndim(x) != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     count = np.size(x) if N is None else N
+    if count < 0:
+        raise ValueError(f"N is {N}; it must not be negative")
     powers = [np.power(x, 0)]
     for _ in range(count - 1):
         powers.append(powers[-1] * x)

@@ -61,7 +61,6 @@ def extract(condition: Any, arr: Any) -> Any:
 
 @composite(
     implements=np.choose,
-    method="choose",
     inputs=("a", "choices"),
     samples=(
         {"a": np.array([0, 1, 1]), "choices": [(3,), (3,)]},
@@ -142,10 +141,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         {"x": np.array(2.0), "condlist": [True, False], "funclist": [np.square, 1.0]},
     ),
 )
-def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any:
     """Give for each condition a function of the elements where it holds, or a number; the last one wins.
 
-    One function more is for the elements where none holds; without it they are 0.
+    One function more is for the elements where none holds; without it they are 0. What
+    functions take by name, functools.partial gives them.
     """
     conditions = np.asarray(plain(condlist), bool)
     if not conditions.ndim or (conditions.ndim == 1 and np.ndim(x)):
@@ -159,5 +159,5 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     y: Any = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         if condition.any():
-            y = SetItem(condition)(y, function(x[condition], *args, **kw) if callable(function) else function)
+            y = SetItem(condition)(y, function(x[condition], *args) if callable(function) else function)
     return y

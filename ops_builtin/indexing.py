@@ -226,11 +226,14 @@ class SlidingWindowView(Function):
         {"func1d": np.diag, "axis": 1, "arr": (2, 3, 2)},
     ),
 )
-def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    """Put in place of each vector along an axis what a function of vectors gives for it."""
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any) -> Any:
+    """Put in place of each vector along an axis what a function of vectors gives for it.
+
+    What the function takes by name, functools.partial gives it.
+    """
     rows = np.moveaxis(arr, axis, -1)
     shape = np.shape(rows)[:-1]
-    results = [func1d(rows[place], *args, **kwargs) for place in np.ndindex(shape)]
+    results = [func1d(rows[place], *args) for place in np.ndindex(shape)]
     if not results:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
     stacked = np.stack([np.stack(y) if isinstance(y, list | tuple) else y for y in results])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ops_builtin.indexing import AddAt, GetItem
+from ops_builtin.indexing import GetItem, with_axis
+from ops_builtin.reductions import arrayed
 from registry import Function, composite
-from registry.errors import NoOperatorError
 from registry.numpy_protocol import plain
 
 
@@ -27,18 +29,14 @@ from registry.numpy_protocol import plain
 )
 def tile(A: Any, reps: int | Sequence[int]) -> Any:
     """Give the whole array, `reps` times along each axis."""
-    times = [int(n) for n in np.ravel(plain(reps))]
+    times = [operator.index(n) for n in np.ravel(plain(reps)).tolist()]
     ndim = max(len(times), np.ndim(A))
     times = [1] * (ndim - len(times)) + times
-    return _repeated_blocks(A, (1,) * (ndim - np.ndim(A)) + np.shape(A), times)
-
-
-def _repeated_blocks(a: Any, shape: tuple[int, ...], times: Sequence[int]) -> Any:
-    """Read `a` as an array of a shape, and put it as often as `times` says along each axis."""
+    shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
     apart = [n for length in shape for n in (1, length)]
     spread = [n for pair in zip(times, shape, strict=True) for n in pair]
-    whole = np.broadcast_to(np.reshape(a, apart), spread)
-    return np.reshape(whole, [n * length for n, length in zip(times, shape, strict=True)])
+    whole = np.broadcast_to(np.reshape(A, apart), spread)
+    return np.reshape(whole, np.multiply(times, shape))
 
 
 @composite(
@@ -56,12 +54,11 @@ def _repeated_blocks(a: Any, shape: tuple[int, ...], times: Sequence[int]) -> An
 )
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Give each element `repeats` times, one number for all or one for each, along an axis or flattened."""
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = with_axis(a, axis)
     shape, repeats = np.shape(a), plain(repeats)
     if np.size(repeats) != 1:
         return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis=axis)
-    times, axis = int(np.ravel(repeats)[0]), axis % len(shape)
+    times = np.repeat(0, repeats).size
     before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
     apart = np.reshape(a, (*before, length, 1, *after))
     return np.reshape(
@@ -81,8 +78,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 )
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Leave out the places `obj` of an axis, or of the flattened array."""
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
+    arr, axis = with_axis(arr, axis)
     return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), plain(obj)), axis=axis)
 
 
@@ -102,17 +98,16 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 )
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Put `values` before the places `obj` of an axis, or of the flattened array; they get arr's type."""
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
+    arr, axis = with_axis(arr, axis)
     shape, places = list(np.shape(arr)), plain(obj)
-    length, axis = shape[axis], axis % len(shape)
+    length, values = shape[axis], arrayed(values)
     values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + np.shape(values))
     if np.ndim(places) == 0 and not isinstance(places, slice):
         values = np.moveaxis(values, 0, axis)
     count = np.insert(np.arange(length), places, 0).size - length
     shape[axis] = np.shape(values)[axis] if count == 1 else count
     order = np.insert(np.arange(length), places, length + np.arange(shape[axis]))
-    values = np.broadcast_to(np.astype(values, np.result_type(arr)), shape)
+    values = np.broadcast_to(np.astype(values, arr.dtype), shape)
     return np.take(np.concatenate([arr, values], axis=axis), order, axis=axis)
 
 
@@ -143,8 +138,9 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 )
 def resize(a: Any, new_shape: int | tuple[int, ...]) -> Any:
     """Give the elements in a new shape, from the first one again where they do not fill it."""
-    places = np.resize(np.arange(np.size(a)), new_shape)
-    return np.take(a, places) if np.size(a) else np.broadcast_to(np.sum(a), places.shape)
+    if not np.size(a):
+        a = np.pad(np.ravel(a), (0, 1))
+    return np.take(a, np.resize(np.arange(np.size(a)), new_shape))
 
 
 @composite(
@@ -166,7 +162,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
     if ends not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim is {trim!r}; it must be 'fb', 'f' or 'b'")
     ndim, places = np.ndim(filt), np.argwhere(filt)
-    axes = range(ndim) if axis is None else [a % ndim for a in np.ravel(axis)]
+    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     index = [slice(None)] * ndim
     for a in axes:
         found = places[:, a]
@@ -175,52 +171,6 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
             front, (found.max() + 1 if found.size else 0) if "b" in ends or not found.size else None
         )
     return GetItem(tuple(index))(filt)
-
-
-_BY_PLACES = ("edge", "reflect", "symmetric", "wrap")
-
-
-@composite(
-    implements=np.pad,
-    inputs=("array",),
-    samples=(
-        {"array": (3,), "pad_width": 2},
-        {"array": (2, 3), "pad_width": ((1, 0), (2, 3)), "constant_values": 4.0},
-        {"array": (2, 2), "pad_width": (1, 2), "constant_values": ((1.0, 2.0), (3.0, 4.0))},
-        {"array": (2, 3), "pad_width": ((1,), (2,)), "mode": "edge"},
-        {"array": (3, 2), "pad_width": 4, "mode": "reflect"},
-        {"array": (3, 2), "pad_width": (1, 5), "mode": "symmetric"},
-        {"array": (3,), "pad_width": (4, 7), "mode": "wrap"},
-        {"array": (2, 3), "pad_width": {-1: (1, 2)}, "mode": "reflect"},
-        {"array": (2, 3), "pad_width": {0: 1}},
-        {"array": (0,), "pad_width": 1},
-    ),
-)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Any:
-    """Put elements around an array: a constant, or by "edge", "reflect", "symmetric" or "wrap" its own."""
-    shape = np.shape(array)
-    if mode in _BY_PLACES:
-        places = np.pad(np.arange(np.size(array)).reshape(shape), _pairs(pad_width, len(shape)), mode)
-        return np.take(array, places)
-    if mode != "constant":
-        raise NoOperatorError(
-            f"np.pad on Variables has the modes 'constant', {str(_BY_PLACES)[1:-1]}, not {mode!r}"
-        )
-    pairs = _pairs(pad_width, len(shape))
-    around = np.pad(np.zeros(shape, np.result_type(array)), pairs, constant_values=constant_values)
-    inside = tuple([slice(before, before + n) for (before, _), n in zip(pairs, shape, strict=True)])
-    padded = AddAt(inside, around.shape)(array)
-    return padded + around if np.any(around) else padded
-
-
-def _pairs(pad_width: Any, ndim: int) -> Any:
-    """Give for each axis how much comes before and after, of all ways in which NumPy takes that."""
-    if not isinstance(pad_width, dict):
-        return np.broadcast_to(pad_width, (ndim, 2)).tolist()
-    pairs = [[0, 0] for _ in range(ndim)]
-    for axis, width in pad_width.items():
-        pairs[axis] = np.broadcast_to(width, 2).tolist()
-    return pairs
 
 
 class Flip(Function):

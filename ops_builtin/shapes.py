@@ -100,10 +100,7 @@ class Transpose(Function):
         return x.transpose(self.axes)
 
     def backward(self, gy: Any) -> Any:
-        if self.axes is None:
-            return gy.transpose()
-        order = [axis % gy.ndim for axis in self.axes]
-        return gy.transpose(sorted(range(gy.ndim), key=order.__getitem__))
+        return gy.transpose(None if self.axes is None else np.argsort(np.mod(self.axes, gy.ndim)))
 
     @classmethod
     def from_method(cls, x: Any, *axes: Any) -> Any:
@@ -239,7 +236,8 @@ def broadcast_arrays(*args: Any) -> Any:
 class Astype(Function):
     """The elements in another type; the gradient comes back in the old one.
 
-    Rounding to integers, or to booleans, has no gradient. It is a copy, whatever `copy` says.
+    Rounding to integers, or to booleans, has no gradient. It is a copy of a plain array,
+    whatever `copy` and `subok` say.
     """
 
     implements = np.astype
@@ -247,11 +245,13 @@ class Astype(Function):
     saves = ()
     samples = {"x": (2, 3), "dtype": np.float64}, {"x": (), "dtype": np.complex128}
 
-    def __init__(self, dtype: Any, copy: bool = True) -> None:
-        self.dtype = dtype
+    def __init__(
+        self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+    ) -> None:
+        self.dtype, self.order, self.casting = dtype, order, casting
 
     def forward(self, x: Any) -> Any:
-        y = x.astype(self.dtype)
+        y = x.astype(self.dtype, self.order, self.casting)
         self.rounds = x.dtype.kind in "fc" and y.dtype.kind not in "fc"
         return y
 
@@ -266,8 +266,11 @@ class Copy(Function):
     method = "copy"
     saves = ()
 
+    def __init__(self, order: Literal["C", "F", "A", "K"] = "K") -> None:
+        self.order = order
+
     def forward(self, x: Any) -> Any:
-        return x.copy()
+        return x.copy(self.order)
 
     def backward(self, gy: Any) -> Any:
         return gy

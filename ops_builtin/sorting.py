@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from registry import Function
+from registry.numpy_protocol import plain
 
 
 class _Reordered(Function):
@@ -28,14 +29,16 @@ class _Reordered(Function):
         return np.take_along_axis(row, self.order, axis)
 
     def backward(self, gy: Any) -> Any:
-        axis = (0 if self.axis is None else self.axis) % gy.ndim
-        index = list(np.indices(self.order.shape, sparse=True))
-        index[axis] = np.argsort(self.order, axis)
-        return gy[tuple(index)].reshape(self.shape)
+        axis = self.axis or 0
+        return np.take_along_axis(gy, np.argsort(self.order, axis), axis).reshape(self.shape)
 
 
 class Sort(_Reordered):
-    """The elements in increasing order along an axis, nan last; equal ones stay in their order."""
+    """The elements in increasing order along an axis, nan last.
+
+    It is stable whatever `kind` and `stable` ask for: of equal elements the first comes
+    first, and has the gradient of that place, as in JAX, and in PyTorch's stable sort.
+    """
 
     implements = np.sort
     samples = (
@@ -44,15 +47,19 @@ class Sort(_Reordered):
         {"x": (4,), "stable": True}, {"x": (3, 2), "axis": -2},
     )  # fmt: skip
 
-    def __init__(self, axis: int | None = -1, kind: str | None = None, stable: bool | None = None) -> None:
-        super().__init__(axis)  # it is stable whatever `kind` and `stable` ask for
+    def __init__(self, axis: int | None = -1, kind: Any = None, stable: bool | None = None) -> None:
+        super().__init__(axis)
+        np.sort([], kind=kind, stable=stable)  # or NumPy's own complaint
 
     def places(self, x: Any, axis: int) -> Any:
         return np.argsort(x, axis, kind="stable")
 
 
 class Partition(_Reordered):
-    """The kth element along an axis in its sorted place, smaller ones before it, larger ones after."""
+    """The kth element along an axis in its sorted place, smaller ones before it, larger ones after.
+
+    Of equal elements, the first in the array is the first in the result, and has its gradient.
+    """
 
     implements = np.partition
     samples = (
@@ -60,10 +67,10 @@ class Partition(_Reordered):
         {"x": (2, 3), "kth": -2, "axis": None}, {"x": (3, 4), "kth": 0, "axis": -1},
     )  # fmt: skip
 
-    def __init__(self, kth: Any, axis: int | None = -1) -> None:
+    def __init__(self, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> None:
         super().__init__(axis)
-        self.kth = kth
+        self.kth, self.kind = plain(kth), kind
 
     def places(self, x: Any, axis: int) -> Any:  # np.argpartition may order the others another way
-        ranks = np.argsort(np.argsort(np.partition(x, self.kth, axis), axis, kind="stable"), axis)
+        ranks = np.argsort(np.argsort(np.partition(x, self.kth, axis, self.kind), axis, kind="stable"), axis)
         return np.take_along_axis(np.argsort(x, axis, kind="stable"), ranks, axis)

@@ -172,7 +172,39 @@ def test_pad_by_constants():
     np.testing.assert_array_equal(np.pad(x, {-1: 1}).data, np.pad(x.data, ((0, 0), (1, 1))))
 
 
-@pytest.mark.parametrize("mode", ["linear_ramp", "mean", "maximum", "empty", lambda *a: None])
+PADDED = {
+    "reflected": ((3, 4), "reflect", {"reflect_type": "even"}),
+    "reflected oddly": ((2, 1), "reflect", {"reflect_type": "odd"}),
+    "reflected oddly, several times": ((7, 9), "reflect", {"reflect_type": "odd"}),
+    "symmetric and odd": (((0, 1), (8, 7)), "symmetric", {"reflect_type": "odd"}),
+    "a ramp": (((2, 0), (1, 3)), "linear_ramp", {}),
+    "ramps to ends": (2, "linear_ramp", {"end_values": ((1, 2), (-3, 4))}),
+    "maximum": ((0, 2), "maximum", {}),
+    "maximum of some": (2, "maximum", {"stat_length": ((1, 2), (2, 9))}),
+    "minimum": ({1: 2}, "minimum", {"stat_length": 2}),
+    "mean": (((1, 2), (3, 0)), "mean", {}),
+    "mean of some": ((1, 2), "mean", {"stat_length": (2, 1)}),
+    "median": (1, "median", {}),
+    "median of some": (1, "median", {"stat_length": 2}),
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+@pytest.mark.parametrize("name", PADDED)
+def test_pad_in_every_mode_of_numpy(name, dtype):
+    widths, mode, options = PADDED[name]
+    for shape in [(2, 3), (1, 4), (3, 1)]:
+        x = (10 * numbers(shape, "f8", 0)).astype(dtype)
+        y, expected = np.pad(Variable(x), widths, mode, **options), np.pad(x, widths, mode, **options)
+        assert y.dtype == expected.dtype
+        np.testing.assert_allclose(y.data, expected, 1e-5 if dtype == "f4" else 1e-13, 1e-12)
+
+
+def test_pad_puts_nothing_around_a_number():
+    assert np.pad(Variable(np.array(2.0)), 1).data == np.pad(2.0, 1) == 2.0
+
+
+@pytest.mark.parametrize("mode", ["empty", lambda *a: None])
 def test_pad_refuses_other_modes_by_name(mode):
     with pytest.raises(NoOperatorError, match="modes 'constant', 'edge'"):
         np.pad(Variable(np.ones(2)), 1, mode)
@@ -186,7 +218,7 @@ def test_pad_refuses_other_modes_by_name(mode):
         (lambda v: np.take(v, 0, out=np.zeros(())), "out="),
         (lambda v: np.vstack([v, v], dtype=np.float32), "dtype="),
         (lambda v: np.linspace(v, 1, dtype=np.float32), "dtype="),
-        (lambda v: np.pad(v, 1, "reflect", reflect_type="odd"), "reflect_type="),
+        (lambda v: np.sort(v, order="x"), "order="),
     ],
 )
 def test_what_is_not_taken_is_refused_by_name(call, said):
@@ -214,6 +246,26 @@ def test_what_is_not_taken_is_refused_by_name(call, said):
         lambda v: np.vander(v),
         lambda v: np.split(v, 4),
         lambda v: np.apply_along_axis(np.sum, 0, v[:, :0]),
+        lambda v: np.piecewise(v, [v > 0], [1.0, 2.0, 3.0]),
+        lambda v: np.where(v > 0, v),
+        lambda v: np.compress([[True]], v),
+        lambda v: np.take(v, 0, axis=2),
+        lambda v: np.take_along_axis(v, np.zeros((2, 3), int), 2),
+        lambda v: np.repeat(v, 2, axis=2),
+        lambda v: np.delete(v, 0, 3),
+        lambda v: np.insert(v, 0, 1.0, axis=2),
+        lambda v: np.trim_zeros(v, axis=7),
+        lambda v: np.tile(v, 1.5),
+        lambda v: np.tril(v[0, 0]),
+        lambda v: np.vander(v[0], -1),
+        lambda v: np.linspace(v, 1.0, -1),
+        lambda v: np.geomspace(v, 1.0, -1),
+        lambda v: np.sort(v, kind="bogus"),
+        lambda v: np.sort(v, kind="stable", stable=True),
+        lambda v: np.partition(v, 1, kind="bogus"),
+        lambda v: np.pad(v, 1, "edge", constant_values=1),
+        lambda v: np.pad(v, 1, "maximum", stat_length=0),
+        lambda v: v.astype(int, casting="safe"),
     ],
 )
 def test_mistakes_raise_what_numpy_raises(call):
@@ -332,6 +384,85 @@ def test_logspace_with_a_base_for_each():
         np.testing.assert_allclose(y.data, np.logspace(0, [2.0, 1.0], 3, base=base, axis=axis))
     y.backward()
     np.testing.assert_allclose(v.grad, [1 + 2 * 2, 0.5 * 3**-0.5 + 1])
+
+
+@pytest.mark.parametrize("base", [[2.0, 3.0, 4.0], [[2.0], [3.0]]])
+@pytest.mark.parametrize("axis", [0, -1, 1])
+def test_a_base_for_each_is_another_axis(base, axis):
+    v = Variable(np.array(base))
+    y, expected = np.logspace(0, 2, 3, base=v, axis=axis), np.logspace(0, 2, 3, base=v.data, axis=axis)
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y.data, expected)
+    y.backward()
+    np.testing.assert_allclose(v.grad, 1 + 2 * v.data)
+
+
+def test_ranges_between_integers_and_lists():
+    start, stop = np.array([5, 200], np.uint8), np.array([2, 100], np.uint8)
+    np.testing.assert_array_equal(np.linspace(Variable(start), stop, 4).data, np.linspace(start, stop, 4))
+    np.testing.assert_array_equal(np.linspace([1, 2], Variable(stop), 3).data, np.linspace([1, 2], stop, 3))
+    np.testing.assert_allclose(np.geomspace([1, 2], Variable(stop), 3).data, np.geomspace([1, 2], stop, 3))
+
+
+def test_float32_stays_beside_python_numbers_and_numpy_counts():
+    v = Variable(np.array([0.5, 2.0, 3.0], np.float32))
+    results = [
+        np.linspace(v, 5, np.int64(4)),
+        np.geomspace(v, 5, np.int64(4)),
+        np.logspace(v, 2, 3),
+        np.choose([0, 1, 0], [1.0, v]),
+        np.select([[True, False, True], [True, True, False]], [1.5, v], 0.5),
+        np.where(v > 1, 0.5, v),
+    ]
+    assert {y.dtype for y in results} == {np.dtype(np.float32)}
+
+
+def test_choose_takes_arrays_that_broadcast_and_keeps_their_type():
+    a, choices = np.array([[1], [0]]), [np.array([True, False]), np.array(True)]
+    y, expected = np.choose(a, [Variable(choices[0]), choices[1]]), np.choose(a, choices)
+    assert y.dtype == expected.dtype
+    np.testing.assert_array_equal(y.data, expected)
+    assert np.choose(a, [Variable(np.ones(2))], mode="clip").shape == (2, 2)
+
+
+def test_memory_order_and_casting_as_numpy_takes_them():
+    x = np.arange(6.0).reshape(2, 3)
+    v = Variable(x)
+    assert v.copy("F").data.flags.f_contiguous
+    assert np.copy(v, order="F").data.flags.f_contiguous
+    assert v.astype("f4", "F").data.flags.f_contiguous
+    assert v.astype("f4", "C", "same_kind", True, False).dtype == np.float32
+
+
+def test_the_axis_of_a_number():
+    s = np.array(2.0)
+    np.testing.assert_array_equal(np.take(Variable(s), [0, 0], axis=0).data, np.take(s, [0, 0], axis=0))
+    np.testing.assert_array_equal(np.repeat(Variable(s), 2, axis=-1).data, np.repeat(s, 2, axis=-1))
+
+
+def test_resize_of_nothing_keeps_the_type():
+    x = np.zeros(0, bool)
+    y = np.resize(Variable(x), (2, 2))
+    assert (y.dtype, y.shape) == (np.resize(x, (2, 2)).dtype, (2, 2))
+
+
+def test_equal_elements_keep_their_order_and_their_gradients():
+    x = Variable(np.array([2.0, 1.0, 2.0, 1.0, 0.0]))
+    np.sum(np.sort(x) * np.arange(5.0)).backward()
+    np.testing.assert_array_equal(x.grad, [3, 1, 4, 2, 0])
+    x.cleargrad()
+    np.sum(np.partition(x, (0, 4)) * np.arange(5.0)).backward()
+    np.testing.assert_array_equal(np.sort(x.grad), np.arange(5))
+    assert x.grad[1] < x.grad[3]
+    assert x.grad[0] < x.grad[2]
+
+
+def test_set_item_of_a_value_with_more_axes_than_the_place():
+    x, value = Variable(np.zeros((2, 3))), Variable(np.array([[[5.0]]]))
+    y = ops.set_item(x, value, (0, slice(1, 3)))
+    np.sum(y * np.arange(6.0).reshape(2, 3)).backward()
+    np.testing.assert_array_equal(value.grad, [[[3.0]]])
+    np.testing.assert_array_equal(x.grad, [[0, 0, 0], [3, 4, 5]])
 
 
 def test_vander_and_polyval_at_zero():
