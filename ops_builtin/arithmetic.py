@@ -57,8 +57,7 @@ class Divide(Function):
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.xs
         w0, w1 = self.needs_grad
-        gx0 = gy / x1
-        return gx0 if w0 else None, -gx0 * (x0 / x1) if w1 else None
+        return gy / x1 if w0 else None, -gy * (x0 / x1) / x1 if w1 else None  # gy / x1 may overflow
 
 
 class Reciprocal(Function):
@@ -108,6 +107,17 @@ class Divmod(Function):
         return g_remainder, -g_remainder * quotient
 
 
+class Modf(Function):
+    """The part of x behind the point, and the whole part, whose derivative is 0."""
+
+    implements = np.modf
+    elementwise = True
+    saves = ()
+
+    def backward(self, g_fraction: Any, g_whole: Any) -> Any:
+        return g_fraction
+
+
 class Negative(Function):
     """Opposite: -x."""
 
@@ -134,8 +144,8 @@ class Power(Function):
     """Power: x0 ** x1, differentiable in both.
 
     The derivative by the base is 0 where the exponent is 0, that by the exponent is 0
-    where the base is 0: the limits, where the formulas give nan. A negative base has no
-    derivative by the exponent: nan.
+    where the base is 0: the limits, where the formulas give nan. With a negative exponent
+    that one is infinite. A negative base has no derivative by the exponent: nan.
     """
 
     implements = np.power
@@ -144,10 +154,10 @@ class Power(Function):
     def backward(self, gy: Any) -> Any:
         (x0, x1), (y,) = self.xs, self.ys
         w0, w1 = self.needs_grad
-        base = x0 if np.all(x1) else np.where(np.logical_or(x0, x1), x0, 1)
+        base = x0 if np.all(x1) else np.where(np.logical_or(x0, x1) if w1 else x1, x0, 1)
         gx0 = gy * x1 * base ** (x1 - 1.0) if w0 else None
-        with np.errstate(invalid="ignore"):
-            gx1 = gy * y * np.log(np.where(x0, x0, 1)) if w1 else None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gx1 = gy * y * np.log(np.where(np.logical_or(x0, np.real(x1) < 0), x0, 1)) if w1 else None
         return gx0, gx1
 
 
@@ -193,7 +203,7 @@ class Cbrt(Function):
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.ys
-        return gy / (3 * y * y)
+        return gy / y / y / 3
 
 
 class Absolute(Function):
@@ -207,7 +217,7 @@ class Absolute(Function):
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
         if x.dtype.kind != "c":
-            return gy * np.sign(x)
+            return gy * (x if x.dtype.kind == "b" else np.sign(x))  # NumPy has no sign of booleans
         y = np.absolute(x)
         return gy * np.conjugate(x) / np.where(y, y, 1)
 

@@ -10,22 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from registry import Function, composite
+from registry import Function
 
 
-@composite(
-    implements=np.angle,
-    samples=(
+class Angle(Function):
+    """Angle of z in the complex plane, in [-pi, pi]; its derivative is 0 at 0, and for real z."""
+
+    implements = np.angle
+    elementwise = True
+    saves = ("xs",)
+    samples = (
         {"z": (3,)},
         {"z": (), "deg": True},
         {"z": (2, 0)},
         {"z": np.array([[1 - 2j, -3 + 0.1j]]), "deg": True},
-    ),
-)
-def angle(z: Any, deg: bool = False) -> Any:
-    """Angle of z in the complex plane, in (-pi, pi]; its derivative is 0 at 0, and for real z."""
-    radians = np.arctan2(np.imag(z), np.real(z))
-    return radians * (180 / np.pi) if deg else radians
+    )
+
+    def __init__(self, deg: bool = False) -> None:
+        self.deg = deg
+
+    def forward(self, z: Any) -> Any:
+        return np.angle(z, self.deg)
+
+    def backward(self, gy: Any) -> Any:
+        (z,) = self.xs
+        if z.dtype.kind != "c":
+            return np.zeros_like(gy)
+        return (-180j / np.pi if self.deg else -1j) * gy / np.where(z, z, np.inf)
 
 
 class Real(Function):

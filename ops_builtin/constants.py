@@ -14,8 +14,12 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv,
     np.isnan, np.isinf, np.isfinite, np.isposinf, np.isneginf, np.signbit,
     np.iscomplexobj, np.isrealobj, np.isreal, np.iscomplex,
+    np.logical_and.reduce, np.logical_or.reduce, np.logical_xor.reduce,
     # steps
-    np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.floor_divide,
+    np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.floor_divide,
+    # integers and bits
+    np.gcd, np.lcm, np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_count,
+    np.left_shift, np.right_shift,
     # positions and counts
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
     np.argwhere, np.nonzero, np.flatnonzero, np.ix_, np.count_nonzero, np.searchsorted, np.lexsort,

@@ -23,15 +23,15 @@ class Exp(Function):
 
 
 class Expm1(Function):
-    """exp(x) - 1, exact for small x."""
+    """exp(x) - 1, exact for small x; its derivative is exp(x), since y + 1 is inexact below 0."""
 
     implements = np.expm1
     elementwise = True
-    saves = ("ys",)
+    saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
-        (y,) = self.ys
-        return gy * (y + 1)
+        (x,) = self.xs
+        return gy * np.exp(x)
 
 
 class Exp2(Function):

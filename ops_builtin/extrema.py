@@ -78,23 +78,21 @@ class Clip(Function):
 
     def backward(self, gy: Any) -> Any:
         x, *bounds = self.xs
-        a_min, a_max = (*bounds, None, None)[:2]
-        raised = x if a_min is None else np.maximum(x, a_min)
-        above = False if a_max is None else np.greater(raised, a_max)
-        below = False if a_min is None else np.logical_and(np.less(x, a_min), np.logical_not(above))
-        zero = np.zeros_like(gy)
-        gx = np.where(np.logical_or(below, above), zero, gy)
-        gradients = gx, np.where(below, gy, zero), np.where(above, gy, zero)
-        return gradients[: len(self.xs)]
+        low, high = (*bounds, None, None)[:2]
+        above = False if high is None else np.greater(x if low is None else np.maximum(x, low), high)
+        below = False if low is None else np.logical_and(np.less(x, low), np.logical_not(above))
+        inside = np.logical_not(np.logical_or(below, above))
+        return tuple([np.where(wins, gy, 0) for wins in (inside, below, above)[: len(self.xs)]])
 
     @classmethod
     def from_numpy(
         cls, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
     ) -> Any:
         """Take the bounds by either of NumPy's names."""
+        if not ((a_min is None or min is None) and (a_max is None or max is None)):
+            raise ValueError(
+                "numpy.clip: a bound is given twice, by position or as a_min, a_max and as min, max"
+            )
         return cls()(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
-    @classmethod
-    def from_method(cls, x: Any, min: Any = None, max: Any = None) -> Any:
-        """Take the bounds by the names of NumPy's method."""
-        return cls()(x, min, max)
+    from_method = from_numpy

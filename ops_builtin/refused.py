@@ -11,6 +11,8 @@ FUNCTIONS = {
     "numpy.r_": _MAKES_ARRAYS + "use np.concatenate or np.hstack",
     "numpy.full": _MAKES_ARRAYS + "use np.broadcast_to(value, shape)",
     "numpy.row_stack": "this NumPy has removed it; use np.vstack",
+    "numpy.nextafter": "it is its first argument, to rounding; call it on '.data'",
+    "numpy.frexp": "one of its results is of integers; with n = np.frexp(x.data)[1], use np.ldexp(x, -n)",
     "numpy.put": "it writes into an array in place; use ops.set_item",
     "numpy.place": "it writes into an array in place; use np.where",
     "numpy.copyto": "it writes into an array in place; use np.where",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import factorial
 from typing import Any
 
 import numpy as np
 
 from registry import Function
+
+_SINC_SLOPE = [2 * k * (-1) ** k * np.pi ** (2 * k) / factorial(2 * k + 1) for k in range(12, 0, -1)]
 
 
 class Sinc(Function):
@@ -24,17 +27,16 @@ class Sinc(Function):
         (x,) = self.xs
         small = np.less(np.absolute(x), 0.5)  # there the quotient below loses digits
         near, far = np.where(small, x, 0), np.where(small, 1, x)
-        series: Any = 0.0
-        for k in range(12, 0, -1):
-            series = series * near**2.0 + 2 * k * (-1) ** k * np.pi ** (2 * k) / factorial(2 * k + 1)
-        return gy * np.where(small, series * near, (np.cos(np.pi * far) - np.sinc(far)) / far)
+        series: Any = reduce(lambda total, term: total * near**2.0 + term, _SINC_SLOPE)
+        n = np.rint(np.real(far))  # cos(pi * far) in itself loses digits where far is large
+        cosine = (1 - 2 * (n % 2)) * np.cos(np.pi * (far - n))
+        return gy * np.where(small, series * near, (cosine - np.sinc(far)) / far)
 
 
 class _BesselI(Function):
     """Modified Bessel function of an order n >= 0; its derivative is (I(n-1) + I(n+1)) / 2 (DLMF 10.29.1)."""
 
     elementwise = True
-    saves = ("xs",)
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -87,11 +89,10 @@ class Copysign(Function):
 
     implements = np.copysign
     elementwise = True
-    saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
-        x0, x1 = self.xs
-        return gy * np.sign(x0) * np.where(np.signbit(x1), -1, 1), None
+        (x0, _), (y,) = self.xs, self.ys
+        return gy * np.sign(y) * np.where(np.signbit(x0), -1, 1), None
 
 
 class Ldexp(Function):
@@ -102,8 +103,12 @@ class Ldexp(Function):
     saves = ("xs",)
     samples = {"x0": (3,), "x1": np.array([1, -2, 0])}, {"x0": (2, 3), "x1": np.array([[5], [-1]])}
 
+    def forward(self, x0: Any, x1: Any) -> Any:
+        n = x1.astype(np.int64)  # a Python number came in the dtype of x0
+        return np.ldexp(x0, n if np.array_equal(n, x1) else x1)
+
     def backward(self, gy: Any) -> Any:
-        return np.ldexp(gy, self.xs[1]), None
+        return np.ldexp(gy, self.xs[1].astype(np.int64)), None
 
 
 class NanToNum(Function):
