@@ -1,0 +1,154 @@
+"""Entropies, products with logarithms, logits and power transforms, with their limits at 0."""
+
+import numpy as np
+from scipy import special
+
+from opregistry_special._elementwise import Elementwise
+from registry import Function
+
+
+class Entr(Elementwise):
+    """-x * log(x), 0 at 0 and minus infinity for negative x; its derivative at 0 is that from the right."""
+
+    implements = special.entr
+    domain = (0, np.inf)
+
+    def slope(self, x):
+        return -np.log(x) - 1
+
+
+class _Pairwise(Function):
+    """What functions of x and y share."""
+
+    elementwise = True
+    saves = ("xs",)
+
+
+class RelEntr(_Pairwise):
+    """x * log(x / y), 0 where x is 0, infinite where x or y is negative."""
+
+    implements = special.rel_entr
+    domain = (0, np.inf)
+
+    def forward(self, x, y):
+        return special.rel_entr(x, y)
+
+    def backward(self, gy):
+        x, y = self.xs
+        return gy * (_log_ratio(x, y) + 1), -gy * _ratio(x, y)
+
+
+class KlDiv(_Pairwise):
+    """x * log(x / y) - x + y, y where x is 0, infinite where x or y is negative."""
+
+    implements = special.kl_div
+    domain = (0, np.inf)
+
+    def forward(self, x, y):
+        return special.kl_div(x, y)
+
+    def backward(self, gy):
+        x, y = self.xs
+        return gy * _log_ratio(x, y), gy * _ratio(y - x, y)
+
+
+def _ratio(x, y):
+    """Give x / y, and 0 where both are 0."""
+    return x / np.where(np.logical_and(np.equal(x, 0), np.equal(y, 0)), 1, y)
+
+
+def _log_ratio(x, y):
+    """Give log(x / y), exact where x is close to y, and without overflow."""
+    close = np.less(np.absolute(x - y), 0.5 * np.absolute(y))
+    u, v = np.where(close, x, 1), np.where(close, y, 1)
+    apart = np.log(np.where(close, 1, x)) - np.log(np.where(close, 1, y))
+    return np.where(close, np.log1p((u - v) / v), apart)
+
+
+class Xlogy(_Pairwise):
+    """x * log(y), and 0 where x is 0."""
+
+    implements = special.xlogy
+
+    def forward(self, x, y):
+        return special.xlogy(x, y)
+
+    def backward(self, gy):
+        x, y = self.xs
+        return gy * np.log(y), gy * _ratio(x, y)
+
+
+class Xlog1py(_Pairwise):
+    """x * log(1 + y), and 0 where x is 0."""
+
+    implements = special.xlog1py
+
+    def forward(self, x, y):
+        return special.xlog1py(x, y)
+
+    def backward(self, gy):
+        x, y = self.xs
+        return gy * np.log1p(y), gy * _ratio(x, 1 + y)
+
+
+class Expit(Elementwise):
+    """Logistic function 1 / (1 + exp(-x)); its derivative expit(x) * expit(-x) is exact in both tails."""
+
+    implements = special.expit
+
+    def slope(self, x):
+        return special.expit(x) * special.expit(-x)
+
+
+class Logit(Elementwise):
+    """Inverse of expit, log(x / (1 - x))."""
+
+    implements = special.logit
+    domain = (0, 1)
+
+    def slope(self, x):
+        return 1 / (x * (1 - x))
+
+
+class Boxcox(_Pairwise):
+    """(x ** lmbda - 1) / lmbda for x >= 0, and log(x) where lmbda is 0; differentiable by both.
+
+    The derivative by lmbda is log(x) ** 2 times that of expm1(t) / t at t = lmbda * log(x), a
+    confluent hypergeometric function, which is smooth at 0.
+    """
+
+    implements = special.boxcox
+    domain = {"x": (0, np.inf)}
+
+    def forward(self, x, lmbda):
+        return special.boxcox(x, lmbda)
+
+    def backward(self, gy):
+        x, lmbda = self.xs
+        return gy * x ** (lmbda - 1), gy * _boxcox_by_lmbda(x, np.log, lmbda, 0)
+
+
+class Boxcox1p(_Pairwise):
+    """boxcox(1 + x, lmbda), exact for small x."""
+
+    implements = special.boxcox1p
+    domain = {"x": (-1, np.inf)}
+
+    def forward(self, x, lmbda):
+        return special.boxcox1p(x, lmbda)
+
+    def backward(self, gy):
+        x, lmbda = self.xs
+        near = np.less(np.absolute(x), 0.5)
+        small, large = np.where(near, x, 0), np.where(near, 1, x)
+        power = np.exp((lmbda - 1) * np.log1p(small))
+        by_x = np.where(near, power, (1 + large) ** (lmbda - 1))
+        return gy * by_x, gy * _boxcox_by_lmbda(x, np.log1p, lmbda, -1)
+
+
+def _boxcox_by_lmbda(x, log, lmbda, end):
+    """Give the derivative by lmbda, which is lmbda ** -2 at the end of the domain, for positive lmbda."""
+    at_end = np.logical_and(np.equal(x, end), np.greater(lmbda, 0))
+    t = log(np.where(at_end, 1, x))
+    inside = t * t * special.hyp1f1(2, 3, lmbda * t) / 2
+    return np.where(at_end, np.where(at_end, lmbda, 1) ** -2.0, inside)
