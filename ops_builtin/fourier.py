@@ -138,11 +138,12 @@ def _swapped(norm: Any) -> Any:
 
 
 def _lengths(a: Any, s: Sequence[int] | None, axes: Sequence[int] | None) -> list[tuple[int | None, int]]:
-    """Give each axis to transform with its length; None for the input's."""
+    """Give each axis to transform with its length; None for the transform's own, -1 is the input's."""
     if axes is None:
         axes = range(-len(np.shape(a) if s is None else s), 0)
-    lengths = [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
-    return list(zip(lengths, axes, strict=True))
+    lengths: Sequence[int | None] = [None] * len(axes) if s is None else list(s)
+    pairs = zip(lengths, axes, strict=True)
+    return [(np.shape(a)[axis] if n == -1 else n, axis) for n, axis in pairs]
 
 
 @composite(implements=np.fft.fftn, samples=_SAMPLES_ND)
@@ -207,15 +208,10 @@ def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any
 _SHIFTS = {"x": (5,)}, {"x": (2, 3)}, {"x": (4, 3), "axes": -1}, {"x": (2, 3, 4), "axes": (0, 2)}, {"x": (0,)}
 
 
-def _turned(x: Any, axes: Any, extra: int) -> Any:
-    """Put the second half first along axes; of an odd number, the middle belongs to one of them."""
-    axes = range(x.ndim) if axes is None else (axes,) if np.ndim(axes) == 0 else axes
-    for axis in axes:
-        before = (slice(None),) * (axis % x.ndim)
-        half = (x.shape[axis] + extra) // 2
-        parts = x[(*before, slice(half, None))], x[(*before, slice(half))]
-        x = np.concatenate(parts, axis=axis)
-    return x
+def _turned(x: Any, axes: Any, sign: int) -> Any:
+    """Turn axes by half of their length, forward or back."""
+    turned = tuple(range(np.ndim(x))) if axes is None else tuple(np.atleast_1d(axes).tolist())
+    return np.roll(x, [sign * (np.shape(x)[axis] // 2) for axis in turned], turned)
 
 
 @composite(implements=np.fft.fftshift, samples=_SHIFTS)
@@ -227,4 +223,4 @@ def fftshift(x: Any, axes: Any = None) -> Any:
 @composite(implements=np.fft.ifftshift, samples=_SHIFTS)
 def ifftshift(x: Any, axes: Any = None) -> Any:
     """Frequency 0 moved from the middle to the front: the inverse of fftshift."""
-    return _turned(x, axes, 0)
+    return _turned(x, axes, -1)

@@ -1,7 +1,8 @@
-"""Reductions along axes, and the reductions and outer products of ufuncs.
+"""Reductions along axes.
 
 `axis` is None for all axes, an int, or a tuple of ints, which may be negative; `where`
-says which elements count, and `initial` is one more element that is a constant.
+says which elements count. With `dtype`, floating or complex, the elements are converted
+before they are put together.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from math import prod as product
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from registry import Function, Variable, composite
+from registry import Function, Variable
 
 Axis = int | tuple[int, ...] | None
 
-_SOME = np.array([[True, False, True], [True, True, False]])
+SOME = np.array([[True, False, True], [True, True, False]])
 
 
 def arrayed(a: Any) -> Any:
@@ -26,11 +28,9 @@ def arrayed(a: Any) -> Any:
     return np.stack(parts) if any(isinstance(part, Variable) for part in parts) else np.asarray(a)
 
 
-def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """Give the axes that `axis` means among `ndim`, counted from the front; None means all."""
-    if axis is None or ndim == 0:
-        return tuple(range(ndim))
-    return tuple([i % ndim for i in (axis if isinstance(axis, tuple) else (axis,))])
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def with_axes_first(x: Any, axis: Axis) -> Any:
@@ -51,17 +51,25 @@ def axes_put_back(y: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
     return np.transpose(np.reshape(y, tuple([shape[i] for i in order])), inverse)
 
 
-def _chosen(where: Any, gx: Any) -> Any:
-    """Give the gradient of the elements that count, and 0 for the others."""
-    return gx if where is True else np.where(where, gx, 0)
+def carries_gradient(dtype: Any) -> Any:
+    """Let through a dtype that a gradient passes; refuse the others."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise TypeError(
+            f"dtype={np.dtype(dtype)} would round, which has no gradient; "
+            "expected a floating or complex type, or np.astype(result, dtype)"
+        )
+    return dtype
 
 
 class _Reduction(Function):
     """What reductions share: their parameters, and how a result lines up with its input."""
 
-    def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
+    def __init__(
+        self, axis: Axis = None, keepdims: bool = False, where: Any = True, dtype: Any = None
+    ) -> None:
         self.axis: Any = axis
-        self.keepdims = keepdims
+        self.keepdims, self.where = keepdims, where
+        self.dtype = carries_gradient(dtype)
 
     def lined_up(self, reduced: Any, ndim: int) -> Any:
         """Give the reduced axes back to a result of `ndim` axes, each of length 1."""
@@ -69,58 +77,62 @@ class _Reduction(Function):
             return reduced
         return np.expand_dims(reduced, self.axis)
 
+    def spread(self, gy: Any, shape: tuple[int, ...]) -> Any:
+        """Give each element the gradient of its result, and 0 to those that do not count."""
+        gx = np.broadcast_to(self.lined_up(gy, len(shape)), shape)
+        return gx if self.where is True else np.where(self.where, gx, 0)
 
-class _Chosen(_Reduction):
-    """What reductions with `initial` and `where` share."""
+    def count(self, gy: Any, shape: tuple[int, ...]) -> Any:
+        """Say how many elements each element of the result comes from; 1 for none, which get nothing."""
+        if self.where is True:
+            return max(product(shape) // max(gy.size, 1), 1)
+        counted = np.broadcast_to(self.where, shape)
+        return np.maximum(np.sum(counted, axis=self.axis, keepdims=self.keepdims), 1).astype(gy.dtype)
 
-    def __init__(self, axis: Axis, keepdims: bool, initial: Any, where: Any) -> None:
-        super().__init__(axis, keepdims)
-        self.initial, self.where = initial, where
 
+class _UfuncReduction(_Reduction):
+    """What the reductions by a ufunc share: it, and one more element, which is a constant; None for none."""
 
-class _Sum(_Chosen):
+    ufunc: Any
+
+    def __init__(
+        self,
+        axis: Axis = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(axis, keepdims, where, dtype)
+        self.initial = initial
+
     def forward(self, x: Any) -> Any:
-        self.shape = x.shape
-        return x.sum(axis=self.axis, keepdims=self.keepdims, initial=self.initial, where=self.where)
-
-    def backward(self, gy: Any) -> Any:
-        return _chosen(self.where, np.broadcast_to(self.lined_up(gy, len(self.shape)), self.shape))
+        initial: Any = np._NoValue if self.initial is None else self.initial
+        return self.ufunc.reduce(x, self.axis, self.dtype, None, self.keepdims, initial, self.where)
 
 
-class Sum(_Sum):
+class Sum(_UfuncReduction):
     """Sum of the elements along axes."""
 
     implements = np.sum
     method = "sum"
     saves = ()
+    ufunc = np.add
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
         {"x": (2, 3, 4), "axis": (0, -1)}, {"x": (2, 3), "axis": ()},
-        {"x": (2, 3), "axis": 0, "initial": 2, "where": _SOME},
+        {"x": (2, 3), "axis": 0, "initial": 2, "where": SOME},
     )  # fmt: skip
 
-    def __init__(
-        self, axis: Axis = None, keepdims: bool = False, initial: Any = 0, where: Any = True
-    ) -> None:
-        self.axis, self.keepdims, self.initial, self.where = axis, keepdims, initial, where
-
-
-class _Prod(_Chosen):
     def forward(self, x: Any) -> Any:
-        return x.prod(axis=self.axis, keepdims=self.keepdims, initial=self.initial, where=self.where)
+        self.shape = x.shape
+        return super().forward(x)
 
     def backward(self, gy: Any) -> Any:
-        (x,) = self.xs
-        used = x if self.where is True else np.where(self.where, x, 1)
-        flat = with_axes_first(used, self.axis)
-        one = np.ones((1, *flat.shape[1:]), x.dtype)
-        before = np.cumprod(np.concatenate((one, flat)), axis=0)[:-1]
-        after = np.cumprod(np.concatenate((one, flat[::-1])), axis=0)[:-1][::-1]
-        others = axes_put_back(before * after, self.axis, x.shape)
-        return _chosen(self.where, self.lined_up(gy * self.initial, x.ndim) * others)
+        return self.spread(gy, self.shape)
 
 
-class Prod(_Prod):
+class Prod(_UfuncReduction):
     """Product of the elements along axes; its derivatives are right at zeros, too.
 
     Each gradient is the product of the elements before and of those after, never a quotient.
@@ -129,35 +141,27 @@ class Prod(_Prod):
     implements = np.prod
     method = "prod"
     saves = ("xs",)
+    ufunc = np.multiply
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
         {"x": (2, 3, 2), "axis": (0, -1)}, {"x": (2, 3), "axis": ()},
-        {"x": (2, 3), "axis": 0, "initial": 2, "where": _SOME},
+        {"x": (2, 3), "axis": 0, "initial": 2, "where": SOME},
         {"x": np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), "axis": 1},
     )  # fmt: skip
 
-    def __init__(
-        self, axis: Axis = None, keepdims: bool = False, initial: Any = 1, where: Any = True
-    ) -> None:
-        super().__init__(axis, keepdims, initial, where)
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        used = x if self.where is True else np.where(self.where, x, 1)
+        axis = self.axis if x.ndim else None
+        flat = with_axes_first(used, axis)
+        one = np.ones((1, *flat.shape[1:]), gy.dtype)
+        before = np.cumprod(np.concatenate((one, flat)), axis=0)[:-1]
+        after = np.cumprod(np.concatenate((one, flat[::-1])), axis=0)[:-1][::-1]
+        start = 1 if self.initial is None else self.initial
+        return self.spread(gy * start, x.shape) * axes_put_back(before * after, axis, x.shape)
 
 
-class _Moment(_Reduction):
-    """What mean, var and std share: the number of elements that count."""
-
-    def __init__(self, axis: Axis, keepdims: bool, where: Any) -> None:
-        super().__init__(axis, keepdims)
-        self.where = where
-
-    def count_of(self, x: Any, y: Any) -> Any:
-        """Say how many elements each element of the result comes from."""
-        if self.where is True:
-            return x.size // max(y.size, 1)
-        counted = np.broadcast_to(self.where, x.shape)
-        return np.asarray(np.sum(counted, axis=self.axis, keepdims=self.keepdims))
-
-
-class Mean(_Moment):
+class Mean(_Reduction):
     """Arithmetic mean of the elements along axes."""
 
     implements = np.mean
@@ -165,245 +169,56 @@ class Mean(_Moment):
     saves = ()
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
-        {"x": (2, 3, 4), "axis": (0, -1)}, {"x": (2, 3), "axis": 1, "where": _SOME},
-    )  # fmt: skip
-
-    def __init__(self, axis: Axis = None, keepdims: bool = False, where: Any = True) -> None:
-        self.axis, self.keepdims, self.where = axis, keepdims, where
-
-    def forward(self, x: Any) -> Any:
-        y = x.mean(axis=self.axis, keepdims=self.keepdims, where=self.where)
-        self.shape, self.count = x.shape, self.count_of(x, y)
-        return y
-
-    def backward(self, gy: Any) -> Any:
-        count = self.count if self.where is True else self.count.astype(gy.dtype)
-        gx = np.broadcast_to(self.lined_up(gy / count, len(self.shape)), self.shape)
-        return _chosen(self.where, gx)
-
-
-class _Spread(_Moment):
-    """What var and std share; `correction` is another name for `ddof`."""
-
-    def __init__(
-        self,
-        axis: Axis = None,
-        ddof: float = 0,
-        keepdims: bool = False,
-        where: Any = True,
-        correction: float | None = None,
-    ) -> None:
-        super().__init__(axis, keepdims, where)
-        if correction is not None and ddof != 0:
-            raise ValueError("ddof and correction are two names of one number; give one of them")
-        self.ddof = ddof if correction is None else correction
-
-    def pulled(self, gy: Any) -> Any:
-        """Give gy * conj(x - mean) / (n - ddof), 0 for elements that do not count."""
-        (x,) = self.xs
-        x = x if self.where is True else np.where(self.where, x, 0)  # no nan of theirs
-        off = x - x.mean(axis=self.axis, keepdims=True, where=self.where)
-        off = np.conjugate(off) if off.dtype.kind == "c" else off
-        freedom = np.maximum(self.count - self.ddof, 0).astype(gy.dtype)
-        return _chosen(self.where, self.lined_up(gy / freedom, x.ndim) * off)
-
-
-class Var(_Spread):
-    """Variance of the elements along axes: sum(abs(x - mean) ** 2) / (n - ddof)."""
-
-    implements = np.var
-    method = "var"
-    saves = ("xs",)
-    samples: ClassVar[Any] = (
-        {}, {"axis": 0, "ddof": 1}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
-        {"x": (2, 3, 4), "axis": (0, -1), "ddof": 1}, {"x": (2, 3), "axis": 0, "correction": 0.5},
-        {"x": (2, 3), "axis": 1, "where": _SOME, "ddof": 1},
+        {"x": (2, 3, 4), "axis": (0, -1)}, {"x": (2, 3), "axis": 1, "where": SOME},
     )  # fmt: skip
 
     def forward(self, x: Any) -> Any:
-        y = x.var(axis=self.axis, ddof=self.ddof, keepdims=self.keepdims, where=self.where)
-        self.count = self.count_of(x, y)
-        return y
+        self.shape = x.shape
+        return x.mean(axis=self.axis, dtype=self.dtype, keepdims=self.keepdims, where=self.where)
 
     def backward(self, gy: Any) -> Any:
-        return self.pulled(gy * 2)
+        return self.spread(gy / self.count(gy, self.shape), self.shape)
 
 
-class Std(_Spread):
-    """Standard deviation of the elements along axes: the square root of `var`.
+class _Extremum(_UfuncReduction):
+    """What the extrema share: equal ones, `initial` among them, share the gradient evenly.
 
-    The gradient is 0 where all elements are equal.
+    It is nan where the extremum is one, as in JAX and PyTorch.
     """
 
-    implements = np.std
-    method = "std"
-    saves = ("xs", "ys")
-    samples: ClassVar[Any] = (
-        {}, {"x": (3, 2), "axis": 0, "ddof": 1}, {"axis": 1, "keepdims": True}, {"axis": -1},
-        {"x": (2, 3, 4), "axis": (0, -1), "ddof": 1}, {"x": (3, 2), "axis": 0, "correction": 0.5},
-        {"x": (3, 3), "axis": 1, "where": np.array([True, False, True]), "ddof": 1},
-    )  # fmt: skip
-
-    def forward(self, x: Any) -> Any:
-        y = x.std(axis=self.axis, ddof=self.ddof, keepdims=self.keepdims, where=self.where)
-        self.count = self.count_of(x, y)
-        return y
-
-    def backward(self, gy: Any) -> Any:
-        (y,) = self.ys
-        return self.pulled(gy / np.where(y, y, 1))
-
-
-class _Extremum(_Chosen):
-    """What max and min share: equal extrema, `initial` among them, share the gradient evenly."""
-
+    count_of_none: float = np.nan
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
         {"x": (2, 3, 4), "axis": (0, -1)}, {"x": (2, 3), "axis": 1, "initial": 0.1},
-        {"x": (2, 3), "axis": 0, "initial": 0.3, "where": _SOME},
+        {"x": (2, 3), "axis": 0, "initial": 0.3, "where": SOME},
     )  # fmt: skip
-
-    def __init__(
-        self, axis: Axis = None, keepdims: bool = False, initial: Any = None, where: Any = True
-    ) -> None:
-        super().__init__(axis, keepdims, initial, where)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        lined_up = self.lined_up(y, x.ndim)
-        here = np.equal(x, lined_up)
-        if self.where is not True:
-            here = np.logical_and(here, self.where)
-        here = here.astype(gy.dtype)
-        count = here.sum(axis=self.axis, keepdims=True)
+        extremum = self.lined_up(y, x.ndim)
+        here = np.equal(x, extremum)
+        here = here if self.where is True else np.logical_and(here, self.where)
+        count = np.sum(here, axis=self.axis, keepdims=True)
         if self.initial is not None:
-            count = count + np.equal(lined_up, self.initial)
-        return self.lined_up(gy, x.ndim) * (here / count)
+            count = count + np.equal(extremum, self.initial)
+        share = here / np.where(count, count, self.count_of_none)
+        return self.lined_up(gy, x.ndim) * share.astype(gy.dtype)
 
 
-class _Max(_Extremum):
-    def forward(self, x: Any) -> Any:
-        return x.max(axis=self.axis, keepdims=self.keepdims, initial=self.initial, where=self.where)
-
-
-class Max(_Max):
+class Max(_Extremum):
     """Largest element along axes; equal ones share the gradient evenly."""
 
     implements = np.max, np.amax
     method = "max"
+    ufunc = np.maximum
 
 
-class _Min(_Extremum):
-    def forward(self, x: Any) -> Any:
-        return x.min(axis=self.axis, keepdims=self.keepdims, initial=self.initial, where=self.where)
-
-
-class Min(_Min):
+class Min(_Extremum):
     """Smallest element along axes; equal ones share the gradient evenly."""
 
     implements = np.min, np.amin
     method = "min"
-
-
-class LogaddexpReduce(_Reduction):
-    """log(sum(exp(x))) along axes, without overflow."""
-
-    implements = np.logaddexp.reduce
-    samples = {"x": (2, 3)}, {"x": (3,), "keepdims": True}, {"x": (2, 3, 2), "axis": (0, -1)}, {"x": (0, 2)}
-
-    def __init__(self, axis: Axis = 0, keepdims: bool = False) -> None:
-        super().__init__(axis, keepdims)
-
-    def forward(self, x: Any) -> Any:
-        reduce: Any = np.logaddexp.reduce  # NumPy's type stubs know no axis of several
-        return reduce(x, axis=self.axis, keepdims=self.keepdims)
-
-    def backward(self, gy: Any) -> Any:
-        (x,), (y,) = self.xs, self.ys
-        safe = np.where(np.isinf(y), 0, y)  # of zeros alone: exp(-inf - 0) = 0
-        return self.lined_up(gy, x.ndim) * np.exp(x - self.lined_up(safe, x.ndim))
-
-
-_REDUCE = {"x": (2, 3)}, {"x": (2, 3), "axis": None}, {"x": (2, 3, 2), "axis": (0, -1)}
-
-
-class AddReduce(_Sum):
-    """Sum of the elements along axes, by default along the first."""
-
-    implements = np.add.reduce
-    saves = ()
-    samples = _REDUCE
-
-    def __init__(self, axis: Axis = 0, keepdims: bool = False, initial: Any = 0, where: Any = True) -> None:
-        super().__init__(axis, keepdims, initial, where)
-
-
-class MultiplyReduce(_Prod):
-    """Product of the elements along axes, by default along the first."""
-
-    implements = np.multiply.reduce
-    saves = ("xs",)
-    samples = _REDUCE
-
-    def __init__(self, axis: Axis = 0, keepdims: bool = False, initial: Any = 1, where: Any = True) -> None:
-        super().__init__(axis, keepdims, initial, where)
-
-
-class MaximumReduce(_Max):
-    """Largest element along axes, by default along the first; equal ones share the gradient evenly."""
-
-    implements = np.maximum.reduce
-    samples = _REDUCE
-
-    def __init__(
-        self, axis: Axis = 0, keepdims: bool = False, initial: Any = None, where: Any = True
-    ) -> None:
-        super().__init__(axis, keepdims, initial, where)
-
-
-class MinimumReduce(_Min):
-    """Smallest element along axes, by default along the first; equal ones share the gradient evenly."""
-
-    implements = np.minimum.reduce
-    samples = _REDUCE
-
-    def __init__(
-        self, axis: Axis = 0, keepdims: bool = False, initial: Any = None, where: Any = True
-    ) -> None:
-        super().__init__(axis, keepdims, initial, where)
-
-
-_OUTER = {"A": (2,), "B": (3, 2)}, {"A": (), "B": (2,)}, {"A": (2, 1), "B": ()}
-
-
-def _outer(function: Any, A: Any, B: Any) -> Any:
-    """Put each element of A together with each of B."""
-    A, B = arrayed(A), arrayed(B)
-    return function(np.reshape(A, np.shape(A) + (1,) * np.ndim(B)) if np.ndim(B) else A, B)
-
-
-@composite(implements=np.add.outer, samples=_OUTER)
-def add_outer(A: Any, B: Any) -> Any:
-    """Each element of A plus each of B."""
-    return _outer(np.add, A, B)
-
-
-@composite(implements=np.subtract.outer, samples=_OUTER)
-def subtract_outer(A: Any, B: Any) -> Any:
-    """Each element of A minus each of B."""
-    return _outer(np.subtract, A, B)
-
-
-@composite(implements=np.multiply.outer, samples=_OUTER)
-def multiply_outer(A: Any, B: Any) -> Any:
-    """Each element of A times each of B."""
-    return _outer(np.multiply, A, B)
-
-
-@composite(implements=np.divide.outer, samples=_OUTER)
-def divide_outer(A: Any, B: Any) -> Any:
-    """Each element of A over each of B."""
-    return _outer(np.divide, A, B)
+    ufunc = np.minimum
 
 
 class SumTo(Function):

@@ -28,7 +28,7 @@ class Convolve(Function):
     samples = _MODES
 
     def __init__(self, mode: Any = "full") -> None:
-        self.mode = mode
+        self.mode = checked_mode(mode)
 
     def forward(self, a: Any, v: Any) -> Any:
         return np.convolve(a, v, self.mode)
@@ -37,24 +37,25 @@ class Convolve(Function):
         a, v = self.xs
         shorter = min(a.size, v.size)
         before = {"full": 0, "same": (shorter - 1) // 2, "valid": shorter - 1}[self.mode]
-        after = a.size + v.size - 1 - before - gy.size
-        full = np.concatenate((np.zeros(before, gy.dtype), gy, np.zeros(after, gy.dtype)))
-        backwards = [x.reshape((-1,))[::-1] for x in (v, a)]
-        return tuple(
-            np.convolve(full, other, "valid").reshape(x.shape)
-            for x, other in zip((a, v), backwards, strict=True)
-        )
+        full = np.pad(gy, (before, a.size + v.size - 1 - before - gy.size))
+        ga, gv = (np.convolve(full, x.reshape((-1,))[::-1], "valid") for x in (v, a))
+        return ga.reshape(a.shape), gv.reshape(v.shape)
+
+
+def checked_mode(mode: Any) -> Any:
+    """Let through what says which part of a convolution is wanted."""
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"mode is {mode!r}; expected 'full', 'same' or 'valid'")
+    return mode
 
 
 @composite(implements=np.correlate, samples=_MODES)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Correlation of two rows: y[k] = sum over i of a[i + k] * conj(v[i]); `mode` as in convolve."""
     a, v = arrayed(a), arrayed(v)
-    shorter = min(np.size(a), np.size(v))
-    turned = np.reshape(v, (-1,))[::-1]
-    turned = np.conjugate(turned) if turned.dtype.kind == "c" else turned
-    if mode == "same" and np.size(a) < np.size(v):  # NumPy's middle lies one further than convolve's
-        return np.convolve(a, turned)[shorter // 2 : shorter // 2 + np.size(v)]
+    turned = np.conjugate(np.flip(v))
+    if checked_mode(mode) == "same" and np.size(a) < np.size(v):  # its middle is one further than convolve's
+        return np.convolve(a, turned)[np.size(a) // 2 :][: np.size(v)]
     return np.convolve(a, turned, mode=mode)
 
 
@@ -78,15 +79,12 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     At a knot the slope is the mean of those of both sides; outside it is 0.
     """
     x, xp, fp = map(arrayed, (x, xp, fp))
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
+        shapes = f"{np.shape(xp)} and {np.shape(fp)}"
+        raise ValueError(f"xp and fp are the coordinates of points, of one length and 1-d, not of {shapes}")
     if period is not None:
-        if period == 0:
-            raise ValueError("period must be a non-zero value")
-        left, right, period = None, None, abs(period)
-        x, xp = np.remainder(x, period), np.remainder(xp, period)
-        order = np.argsort(xp)
-        xp, fp = xp[order], fp[order]
-        xp = np.concatenate((xp[-1:] - period, xp, xp[:1] + period))
-        fp = np.concatenate((fp[-1:], fp, fp[:1]))
+        left = right = None
+        x, xp, fp = _once_round(x, xp, fp, period)
     before, after = np.searchsorted(xp, x, "left"), np.searchsorted(xp, x, "right")
     slope = _slope_up_to(after, xp, fp)
     knot = after - before == 1
@@ -96,6 +94,18 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     y = fp[last] + (x - xp[last]) * slope
     y = y if left is None else np.where(np.less(x, xp[0]), left, y)
     return y if right is None else np.where(np.greater(x, xp[-1]), right, y)
+
+
+def _once_round(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
+    """Give coordinates within one period, and the points in order, with one more at each end."""
+    if period == 0:
+        raise ValueError("period must be a non-zero value")
+    period = abs(period)
+    x, xp = np.remainder(x, period), np.remainder(xp, period)
+    order = np.argsort(xp)
+    xp, fp = xp[order], fp[order]
+    xp = np.concatenate((xp[-1:] - period, xp, xp[:1] + period))
+    return x, xp, np.concatenate((fp[-1:], fp, fp[:1]))
 
 
 def _slope_up_to(place: Any, xp: Any, fp: Any) -> Any:
