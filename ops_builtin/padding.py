@@ -104,8 +104,10 @@ def _before(a: Any, axis: int, width: int, mode: str, end: Any, length: int | No
     elif mode in _STATISTICS:
         part = a if length is None else np.take(a, range(min(length, a.shape[axis])), axis)
         y = np.repeat(_STATISTICS[mode](part, axis=axis, keepdims=True), width, axis)
+    elif a.shape[axis] == 1:
+        y = np.repeat(a, width, axis)  # as NumPy does, where an edge has no neighbours
     else:
-        y = _odd_before(a, axis, width, int(mode == "reflect" and a.shape[axis] > 1))
+        y = _odd_before(a, axis, width, int(mode == "reflect"))
     if a.dtype.kind in "iu":
         y = np.floor(y) if mode == "linear_ramp" else np.round(y)
     return y if y.dtype == a.dtype else np.astype(y, a.dtype)

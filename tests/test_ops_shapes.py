@@ -200,6 +200,11 @@ def test_pad_in_every_mode_of_numpy(name, dtype):
         np.testing.assert_allclose(y.data, expected, 1e-5 if dtype == "f4" else 1e-13, 1e-12)
 
 
+def test_pad_oddly_around_an_infinite_edge_of_one():
+    x = np.array([np.inf])
+    np.testing.assert_array_equal(np.pad(Variable(x), 2, "symmetric", reflect_type="odd").data, [np.inf] * 5)
+
+
 def test_pad_puts_nothing_around_a_number():
     assert np.pad(Variable(np.array(2.0)), 1).data == np.pad(2.0, 1) == 2.0
 
