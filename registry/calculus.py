@@ -7,19 +7,18 @@ them; the results have the same structure. Everything nests to any depth.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from registry.errors import GradientError, UnsupportedTypeError
+from registry.errors import GradientError
 from registry.modes import no_grad
 from registry.numpy_protocol import Array
-from registry.structures import leaves, like, mapped, places
-from registry.tracing import Mark, depends_on_others, gradients_at, marked, while_recording
+from registry.structures import like, mapped
+from registry.tracing import ArgNums, DifferentiatedCall, floating
 from registry.variable import Variable, as_variable, new_variable
 
-ArgNums: TypeAlias = int | tuple[int, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -74,8 +73,10 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool = False) -> 
 
     Raises
     ------
-    DerivativeError
-        If the result is no single number, or an argument cannot be differentiated by.
+    GradientError
+        If the result is no single number, or a complex one of a real argument.
+    UnsupportedTypeError
+        If an argument cannot be differentiated by.
 
     Notes
     -----
@@ -94,12 +95,12 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool = False) -> 
     >>> grad(lambda p: np.sum(p["w"] ** 2) + p["b"])({"w": np.array([1.0, 2.0]), "b": 3.0})
     {'w': array([2., 4.]), 'b': np.float64(1.0)}
     """
-    both = value_and_grad(f, argnums, has_aux)
 
     @_named_like("grad", f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = both(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        call = DifferentiatedCall("grad", f, argnums, args, kwargs, has_aux)
+        found = call.gradient()
+        return (found, call.finished(call.aux)) if has_aux else found
 
     return gradient
 
@@ -121,8 +122,8 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool = 
 
     @_named_like("value_and_grad", f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("value_and_grad", f, argnums, args, kwargs, has_aux)
-        found = call.in_structure(call.gradients([np.ones_like(call.number())]))
+        call = DifferentiatedCall("value_and_grad", f, argnums, args, kwargs, has_aux)
+        found = call.gradient()
         value = call.finished(call.value)
         return ((value, call.finished(call.aux)) if has_aux else value), found
 
@@ -144,8 +145,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..
 
     @_named_like("elementwise_grad", f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("elementwise_grad", f, argnums, args, kwargs)
-        return call.in_structure(call.gradients([np.ones(y.shape, _floating(y)) for y in call.ys]))
+        return DifferentiatedCall("elementwise_grad", f, argnums, args, kwargs).gradient_of_sum()
 
     return derivative
 
@@ -159,6 +159,11 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
         For each array of the result's structure, the structure of the argument, with
         arrays of the result's shape followed by the argument's.
 
+    Notes
+    -----
+    Complex where the result or the argument is. A complex function of a complex argument
+    must be holomorphic: another has no complex Jacobian.
+
     Examples
     --------
     >>> import numpy as np
@@ -170,15 +175,17 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
 
     @_named_like("jacobian", f)
     def whole(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("jacobian", f, argnums, args, kwargs)
-        blocks = [call.in_structure(_rows(call, k)) for k in range(len(call.ys))]
-        return like(call.value, iter(blocks))
+        call = DifferentiatedCall("jacobian", f, argnums, args, kwargs)
+        return like(call.value, (call.in_structure(_rows(call, y)) for y in call.ys))
 
     return whole
 
 
 def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """Give the function that computes all second derivatives of a scalar function.
+
+    A real function of complex arguments has no complex Hessian, and is refused; `hvp`
+    takes it.
 
     Examples
     --------
@@ -188,7 +195,18 @@ def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     array([[6., 4.],
            [4., 0.]])
     """
-    return _named_like("hessian", f)(jacobian(grad(f, argnums), argnums))
+
+    @_named_like("hessian", f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        call = DifferentiatedCall("hessian", f, argnums, args, kwargs)
+        if {y.dtype.kind for y in call.ys} != {"c"} and "c" in {x.dtype.kind for x in call.arguments}:
+            raise GradientError(
+                f"{call.name}: a real function of complex arguments has no complex Hessian; hvp takes it, "
+                "or differentiate by real and imaginary parts"
+            )
+        return call.gradient()
+
+    return _named_like("hessian", f)(jacobian(gradient, argnums))
 
 
 def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
@@ -208,12 +226,14 @@ def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([2.0, 3.0]), np.array([1.0, 0.0]))
     array([6., 4.])
     """
+    gradient = grad(f, argnums)
 
     @_named_like("hvp", f)
     def product(*args: Any, **kwargs: Any) -> Any:
-        *args_of_f, vector = args
-        call = _Call("hvp", grad(f, argnums), argnums, args_of_f, kwargs)
-        return call.in_structure(call.gradients(call.fitting(vector, call.value, "the vector")))
+        if len(args) < 2:
+            raise TypeError(f"{product.__name__} takes the arguments of the function and then the vector")
+        call = DifferentiatedCall("hvp", gradient, argnums, args[:-1], kwargs)
+        return call.pulled_back(args[-1], "the vector")
 
     return product
 
@@ -244,10 +264,10 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     >>> value, pull_back(np.array([1.0, 10.0]))
     (array([2., 6.]), (np.float64(31.0), array([ 2., 20.])))
     """
-    call = _Call("vjp", f, tuple(range(len(args))), args, {})
+    call = DifferentiatedCall("vjp", f, tuple(range(len(args))), args, {})
 
     def pull_back(gradient: Any) -> Any:
-        return call.in_structure(call.gradients(call.fitting(gradient, call.value, "the gradient")))
+        return call.pulled_back(gradient, "the gradient")
 
     return call.finished(call.value), pull_back
 
@@ -276,14 +296,10 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     >>> jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
-    call = _Call("jvp", f, tuple(range(len(args))), tuple(args), {})
-    directions = call.fitting(tuple(tangents), call.given, "the tangents")
-    weights, marks = zip(*[marked(np.zeros(y.shape, _floating(y))) for y in call.ys], strict=True)
-    gradients = map(as_variable, call.gradients(weights))
-    recorded = call.nested or any(isinstance(d, Variable) for d in directions)
-    roots = [(g, _seed(d, recorded)) for g, d in zip(gradients, directions, strict=True)]
-    tangent = _with_zeros(call.ys, gradients_at(marks, roots, recorded))
-    return call.finished(call.value), like(call.value, map(_number_if_0d, tangent))
+    if not isinstance(args, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError(f"jvp takes args and tangents as tuples, not {type(args)} and {type(tangents)}")
+    call = DifferentiatedCall("jvp", f, tuple(range(len(args))), args, {})
+    return call.finished(call.value), call.pushed_forward(tangents)
 
 
 def stop_gradient(x: Any) -> Any:
@@ -298,140 +314,32 @@ def stop_gradient(x: Any) -> Any:
     return mapped(lambda y: new_variable(y._value, False, -1) if isinstance(y, Variable) else y, x)
 
 
-class _Call:
-    """One call of a function that is differentiated: its marked arguments, its result, its gradients."""
-
-    def __init__(
-        self,
-        transform: str,
-        f: Callable[..., Any],
-        argnums: ArgNums,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        has_aux: bool = False,
-    ) -> None:
-        self.name = f"{transform} of {getattr(f, '__name__', f)}"
-        self.several = isinstance(argnums, tuple)
-        chosen = self._checked(argnums if isinstance(argnums, tuple) else (argnums,), len(args))
-        self.given = tuple(args[i] for i in chosen)
-        self.arguments: list[Variable] = []
-        self.marks: list[Mark] = []
-        args = list(args)
-        for i in chosen:
-            own = [self._marked(f"argument {i}{place}", leaf) for place, leaf in places(args[i])]
-            args[i] = like(args[i], iter(own))
-            self.arguments += own
-        try:
-            result = while_recording(f, *args, **kwargs)
-        finally:
-            for mark in self.marks:
-                mark.active = False
-        if has_aux and not (isinstance(result, tuple) and len(result) == 2):
-            raise GradientError(f"{self.name}: has_aux = True, but the result is no pair (value, aux)")
-        self.value: Any
-        self.aux: Any
-        self.value, self.aux = result if has_aux else (result, None)
-        self.ys = [self._result(place, leaf) for place, leaf in places(self.value)]
-        self.nested = depends_on_others(self.ys, self.marks)
-
-    def _checked(self, argnums: tuple[int, ...], count: int) -> list[int]:
-        for i in argnums:
-            if not -count <= i < count:
-                raise ValueError(f"{self.name}: argnums has {i}, but it was called with {count} arguments")
-        return [i % count for i in argnums]
-
-    def _marked(self, what: str, x: Any) -> Variable:
-        if isinstance(x, int) and not isinstance(x, bool):
-            x = float(x)
-        if isinstance(x, float | complex | np.generic):
-            x = np.asarray(x)
-        if not isinstance(x, Variable | np.ndarray) or x.dtype.kind not in "iufc":
-            found = f"{type(x).__name__} {getattr(x, 'dtype', '')}".rstrip()
-            raise UnsupportedTypeError(
-                f"{self.name}: {what} is {found}, by which nothing can be differentiated; expected an array "
-                "of numbers, a number, or tuples, lists and dicts of them; argnums says which are meant"
-            )
-        variable, mark = marked(x)
-        self.marks.append(mark)
-        return variable
-
-    def _result(self, place: str, y: Any) -> Variable:
-        try:
-            return as_variable(np.asarray(y) if isinstance(y, bool | int | float | complex) else y)
-        except UnsupportedTypeError as error:
-            raise UnsupportedTypeError(f"{self.name}: the result{place}: {error}") from None
-
-    def number(self) -> Array:
-        """Give an array like the result, if that is one number."""
-        if [y.shape for y in self.ys] != [()] or isinstance(self.value, tuple | list | dict):
-            raise GradientError(
-                f"{self.name}: the result is no single number, but {_shapes(self.value)}; "
-                "elementwise_grad, jacobian and vjp take any result"
-            )
-        return np.zeros((), _floating(self.ys[0]))
-
-    def gradients(self, seeds: Sequence[Any]) -> list[Any]:
-        """Give the gradient of each argument, from one of each result; zeros where nothing arrives."""
-        recorded = self.nested or any(isinstance(seed, Variable) for seed in seeds)
-        roots = [(y, _seed(seed, recorded)) for y, seed in zip(self.ys, seeds, strict=True)]
-        return _with_zeros(self.arguments, gradients_at(self.marks, roots, recorded))
-
-    def fitting(self, tree: Any, model: Any, what: str) -> list[Any]:
-        """Give the leaves of a structure that must be like another."""
-        if (found := _shapes(tree)) != (expected := _shapes(model)):
-            raise GradientError(f"{self.name}: {what} has {found}; expected {expected}")
-        return [x if isinstance(x, Variable) else np.asarray(x) for x in leaves(tree)]
-
-    def in_structure(self, gradients: Sequence[Any]) -> Any:
-        """Put gradients into the structure of the arguments; NumPy's scalars for Python's numbers."""
-        made = (
-            g if isinstance(x, Variable | np.ndarray) else _number_if_0d(g)
-            for x, g in zip(leaves(self.given), gradients, strict=True)
-        )
-        trees = like(self.given, made)
-        return trees if self.several else trees[0]
-
-    def finished(self, tree: Any) -> Any:
-        """Give plain values, unless something else is being differentiated."""
-        if self.nested:
-            return tree
-        return mapped(lambda y: _number_if_0d(y._value) if isinstance(y, Variable) else y, tree)
-
-
-def _rows(call: _Call, k: int) -> list[Any]:
+def _rows(call: DifferentiatedCall, y: Variable) -> list[Any]:
     """Give the derivatives of each element of a result by each argument."""
-    y = call.ys[k]
-    rows = []
-    for place in np.ndindex(y.shape):
-        seeds = [np.zeros(other.shape, _floating(other)) for other in call.ys]
-        seeds[k][place] = 1
-        rows.append(call.gradients(seeds))
-    if not rows:
-        return [np.zeros((*y.shape, *x.shape), _floating(x)) for x in call.arguments]
-    columns = zip(call.arguments, zip(*rows, strict=True), strict=True)
-    return [np.reshape(np.stack(column), (*y.shape, *x.shape)) for x, column in columns]
+    if not y.size:
+        return [np.zeros((*y.shape, *x.shape), floating(x)) for x in call.arguments]
+    rows = zip(*[_row(call, y, place) for place in np.ndindex(y.shape)], strict=True)
+    pairs = zip(call.arguments, rows, strict=True)
+    return [np.reshape(np.stack(row), (*y.shape, *x.shape)) for x, row in pairs]
 
 
-def _seed(gradient: Any, recorded: bool) -> Any:
-    return as_variable(gradient) if recorded else gradient
+def _row(call: DifferentiatedCall, y: Variable, place: tuple[int, ...]) -> list[Any]:
+    """Give the derivatives of one element.
 
+    A real argument gets the real part of what arrives, so the imaginary part of a complex
+    derivative comes from a pass of its own, whose gradient is turned by -1j.
+    """
 
-def _floating(x: Variable) -> Any:
-    return x.dtype if x.dtype.kind in "fc" else np.float64
+    def gradients(weight: complex) -> list[Any]:
+        seed = np.zeros(y.shape, floating(y))
+        seed[place] = weight
+        return call.gradients([(y, seed)])
 
-
-def _number_if_0d(x: Any) -> Any:
-    return x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
-
-
-def _with_zeros(xs: Sequence[Variable], gradients: Sequence[Any]) -> list[Any]:
-    pairs = zip(xs, gradients, strict=True)
-    return [np.zeros(x.shape, _floating(x)) if g is None else g for x, g in pairs]
-
-
-def _shapes(tree: Any) -> str:
-    """Describe a structure by the shapes of its leaves."""
-    return ", ".join(f"{place} shape {np.shape(leaf)}".lstrip() for place, leaf in places(tree)) or "nothing"
+    row = gradients(1)
+    if y.dtype.kind != "c" or all(x.dtype.kind == "c" for x in call.arguments):
+        return row
+    parts = zip(call.arguments, row, gradients(-1j), strict=True)
+    return [a if x.dtype.kind == "c" else a + 1j * b for x, a, b in parts]
 
 
 def _named_like(transform: str, f: Callable[..., Any]) -> Callable[[F], F]:

@@ -6,14 +6,17 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from registry.backward import reachable
+import numpy as np
+
+from registry.errors import GradientError
 from registry.function import Function
 from registry.modes import recording
-from registry.structures import leaves, like
-from registry.tracing import Mark, gradients_at, marked, while_recording
-from registry.variable import Variable, as_variable
+from registry.structures import leaves, mapped
+from registry.tracing import Mark, gradients_at, marked, others_behind, running, while_recording
+from registry.variable import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
+_HOLE = object()
 
 
 def checkpoint(f: F) -> F:
@@ -28,6 +31,11 @@ def checkpoint(f: F) -> F:
         Of arrays, numbers, and structures of them. Variables that it uses without
         getting them as arguments, such as a layer's weights, get their gradients, too.
 
+    Raises
+    ------
+    GradientError
+        In the backward pass, if `f` gives something else there.
+
     Examples
     --------
     >>> import numpy as np
@@ -41,40 +49,31 @@ def checkpoint(f: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not recording.get():
             return f(*args, **kwargs)
-        call = args, kwargs
-        inputs = [x for x in leaves(call) if isinstance(x, Variable)]
-        result, outside = _tried(f, call, inputs)
+        inputs = _variables((args, kwargs))
+        # The Variables themselves go into edges: kept here, they would make a cycle of x.grad and x.
+        given = mapped(lambda x: _HOLE if isinstance(x, Variable) else x, (args, kwargs))
+        own = [Variable(x._value) for x in inputs]
+        result = _called(f, given, own)
+        ys = _variables(result)
+        outside = others_behind(ys, own)
         if not inputs and not outside:
             return result
-        made = Recomputed(f, call, result, len(inputs))(*inputs, *outside)
-        return like(result, iter(made))
+        again = Recomputed(f, given, [y._value for y in ys], len(inputs))
+        made = iter(again(*inputs, *outside) if ys else ())
+        return mapped(lambda y: next(made) if isinstance(y, Variable) else y, result)
 
     return call  # type: ignore[return-value]
 
 
-def _tried(f: Callable[..., Any], call: Any, inputs: Sequence[Variable]) -> tuple[Any, list[Variable]]:
-    """Call `f`; give the result as plain arrays, and the Variables from outside that it depends on."""
-    result, marks = _called(f, call, inputs)
-    own = set(map(id, marks))
-    starts = [y.creator for y in leaves(result) if isinstance(y, Variable)]
-    functions, ends = reachable([start for start in starts if start is not None])
-    outside = [x for end in ends if (x := end()) is not None and not any(x is other for other in inputs)]
-    outside += [f.output for f in functions if isinstance(f, Mark) and f.active and id(f) not in own]
-    arrays = [y._value if isinstance(y, Variable) else y for y in leaves(result)]
-    return like(result, iter(arrays)), outside
+def _variables(tree: Any) -> list[Variable]:
+    return [x for x in leaves(tree) if isinstance(x, Variable)]
 
 
-def _called(f: Callable[..., Any], call: Any, inputs: Sequence[Any]) -> tuple[Any, list[Mark]]:
-    """Call `f` with marked inputs in place of its Variables."""
-    pairs = [marked(x) for x in inputs]
-    marks = [mark for _, mark in pairs]
-    own = iter([variable for variable, _ in pairs])
-    args, kwargs = like(call, iter([next(own) if isinstance(x, Variable) else x for x in leaves(call)]))
-    try:
-        return while_recording(f, *args, **kwargs), marks
-    finally:
-        for mark in marks:
-            mark.active = False
+def _called(f: Callable[..., Any], given: Any, inputs: Sequence[Variable]) -> Any:
+    """Call `f` with Variables in the holes of what it was given."""
+    filling = iter(inputs)
+    args, kwargs = mapped(lambda x: next(filling) if x is _HOLE else x, given)
+    return while_recording(f, *args, **kwargs)
 
 
 class Recomputed(Function):
@@ -83,12 +82,10 @@ class Recomputed(Function):
     Its inputs are `count` arguments of the function and then the Variables from outside.
     """
 
-    saves = ("xs",)
-
-    def __init__(self, f: Callable[..., Any], call: Any, result: Any, count: int) -> None:
+    def __init__(self, f: Callable[..., Any], given: Any, results: Sequence[Any], count: int) -> None:
         self.f = f
-        self.call = call
-        self.results: Any = tuple(leaves(result))
+        self.given = given
+        self.results: Any = tuple(results)
         self.count = count
 
     def forward(self, *xs: Any) -> Any:
@@ -99,9 +96,31 @@ class Recomputed(Function):
         return self._again(self.xs, gys, create_graph=False)
 
     def _backward_on_variables(self, gys: Sequence[Any]) -> Any:
-        return self._again(self.inputs, [as_variable(gy) for gy in gys], create_graph=True)
+        return self._again(self.inputs, gys, create_graph=True)
 
     def _again(self, xs: Sequence[Any], gys: Sequence[Any], *, create_graph: bool) -> tuple[Any, ...]:
-        result, marks = _called(self.f, self.call, xs[: self.count])
-        roots = [(as_variable(y), gy) for y, gy in zip(leaves(result), gys, strict=True)]
-        return tuple(gradients_at([*marks, *self.inputs[self.count :]], roots, create_graph))
+        pairs = [marked(x) for x in xs[: self.count]]
+        marks: list[Mark | Variable] = [mark for _, mark in pairs]
+        with running([mark for _, mark in pairs]):
+            ys = _variables(_called(self.f, self.given, [variable for variable, _ in pairs]))
+        if len(ys) != len(gys) or not all(map(_same, (y._value for y in ys), self.ys)):
+            raise GradientError(
+                f"{self}: called again in the backward pass, it gave another result, which has another gradient; "
+                "make random generators inside it, and change nothing that it reads"
+            )
+        outside = self.inputs[self.count :]
+        return tuple(gradients_at([*marks, *outside], list(zip(ys, gys, strict=True)), create_graph))
+
+    def __str__(self) -> str:
+        return f"checkpoint of {getattr(self.f, '__name__', self.f)}"
+
+
+def _same(again: Any, before: Any) -> bool:
+    """Compare two results, but for rounding, which may differ with the arrays' alignment."""
+    if again.shape != before.shape or again.dtype != before.dtype:
+        return False
+    if before.dtype.kind not in "fc" or not before.size:
+        return np.array_equal(again, before)
+    rounding = np.finfo(before.dtype).eps ** 0.5
+    size = np.max(np.abs(before), initial=0, where=np.isfinite(before))
+    return np.allclose(again, before, rtol=0, atol=rounding * size, equal_nan=True)
