@@ -105,8 +105,8 @@ class Recomputed(Function):
             ys = _variables(_called(self.f, self.given, [variable for variable, _ in pairs]))
         if len(ys) != len(gys) or not all(map(_same, (y._value for y in ys), self.ys)):
             raise GradientError(
-                f"{self}: called again in the backward pass, it gave another result, which has another gradient; "
-                "make random generators inside it, and change nothing that it reads"
+                f"{self}: called again in the backward pass, it gave another result, which has another "
+                "gradient; make random generators inside it, and change nothing that it reads"
             )
         outside = self.inputs[self.count :]
         return tuple(gradients_at([*marks, *outside], list(zip(ys, gys, strict=True)), create_graph))

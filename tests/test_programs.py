@@ -1,31 +1,37 @@
 """NumPy programs as people write them, differentiated as they stand.
 
-Each is a function of arrays that knows nothing of Variables; its gradient is compared
-with differences of itself on plain arrays, and with a formula where there is one.
+Each is a function of arrays that knows nothing of Variables; its gradient and its second
+derivatives are compared with differences of itself on plain arrays, and with a formula
+where there is one.
 """
 
 import math
 
 import numpy as np
 import pytest
+from scipy import optimize
 
-from registry import grad, hessian, jacobian
+from registry import Variable, grad, hessian, hvp, jacobian
 from registry.testing.differences import central_slope
 
 RNG = np.random.default_rng(0)
 
 
-def agrees(f, *args, argnums=None, tolerance=1e-6):
-    """Compare the gradient of a scalar program along random directions with differences."""
-    for i in range(len(args)) if argnums is None else argnums:
+def agrees(f, *args, tolerance=1e-6):
+    """Compare gradients and Hessians of a scalar program along random directions with differences."""
+    for i, x in enumerate(args):
+        along = lambda t, i=i, x=x: f(*args[:i], x + t, *args[i + 1 :])  # noqa: E731
+        assert not isinstance(along(0.0), Variable)
         found = grad(f, i)(*args)
         for _ in range(3):
-            way = RNG.normal(size=np.shape(args[i]))
-            slope = central_slope(
-                lambda t, i=i, way=way: np.atleast_1d(f(*args[:i], args[i] + t * way, *args[i + 1 :]))
-            )
+            way = RNG.normal(size=np.shape(x))
+            slope = central_slope(lambda t, along=along, way=way: np.atleast_1d(along(t * way)))
             assert slope.smooth
             assert np.sum(found * way) == pytest.approx(slope.value, rel=tolerance, abs=1e-9)
+            h = 1e-4
+            second = (along(h * way) - 2 * along(0 * way) + along(-h * way)) / h**2
+            bent = np.sum(hvp(f, i)(*args, way) * way)
+            assert bent == pytest.approx(second, rel=1e-4, abs=1e-5 * max(1, abs(along(0.0))))
 
 
 def test_linear_regression_by_the_normal_equations():
@@ -204,3 +210,35 @@ def test_a_jacobian_of_several_results():
     x = np.array([0.3, -0.7, 1.2])
     expected = np.vstack([np.tril(np.ones((3, 3))) * np.cos(x), np.prod(x) / x])
     np.testing.assert_allclose(jacobian(f)(x), expected)
+
+
+def test_the_valley_of_rosenbrock_in_a_hundred_dimensions_by_newton_and_conjugate_gradients():
+    def rosenbrock(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    start, way = np.full(100, 0.5), RNG.normal(size=100)
+    agrees(rosenbrock, start)
+    np.testing.assert_allclose(grad(rosenbrock)(start), optimize.rosen_der(start))
+    np.testing.assert_allclose(hvp(rosenbrock)(start, way), optimize.rosen_hess_prod(start, way), atol=1e-10)
+    np.testing.assert_allclose(hessian(rosenbrock)(start), optimize.rosen_hess(start))
+    found = optimize.minimize(
+        rosenbrock, start, jac=grad(rosenbrock), hessp=hvp(rosenbrock), method="Newton-CG",
+        options={"xtol": 1e-8},
+    )  # fmt: skip
+    assert found.success
+    np.testing.assert_allclose(found.x, np.ones(100), atol=1e-6)
+
+
+def test_fitting_a_curve_by_the_jacobian_of_its_residuals():
+    times = np.linspace(0, 4, 20)
+    true = np.array([2.0, 0.7, 0.5])
+
+    def residuals(p):
+        return p[0] * np.exp(-p[1] * times) + p[2] - (2 * np.exp(-0.7 * times) + 0.5)
+
+    found = optimize.least_squares(residuals, np.array([1.0, 1.0, 0.0]), jac=jacobian(residuals))
+    np.testing.assert_allclose(found.x, true, rtol=1e-8)
+    decay = np.exp(-true[1] * times)
+    np.testing.assert_allclose(
+        jacobian(residuals)(true), np.stack([decay, -true[0] * times * decay, np.ones(20)], axis=1)
+    )
