@@ -48,7 +48,7 @@ class Attention(Function):
         if mask is not None:
             np.copyto(weights, -np.inf, where=~mask)
         if self.is_causal:
-            np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=bool))
+            np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=np.bool_))
         top = np.max(weights, axis=-1, keepdims=True, initial=-np.inf)
         weights -= np.where(top == -np.inf, 0, top)
         np.exp(weights, out=weights)
@@ -58,7 +58,9 @@ class Attention(Function):
 
     def backward(self, gy: Any, g_weights: Any) -> Any:
         (query, key, value, *_), (y, weights) = self.xs, self.ys
-        g, along, g_value = 0, 0, None
+        g: Any = 0
+        along: Any = 0
+        g_value = None
         if gy is not None:
             g, along = gy @ np.swapaxes(value, -1, -2), np.vecdot(gy, y)
             g_value = np.swapaxes(weights, -1, -2) @ gy
@@ -115,8 +117,8 @@ def dot_product_attention(
             )
     if mask is not None and np.asarray(mask).dtype != bool:
         raise TypeError(
-            f"dot_product_attention: mask is {np.asarray(mask).dtype}; expected booleans, true where a query sees a key; "
-            "numbers to be added go into bias"
+            f"dot_product_attention: mask is {np.asarray(mask).dtype}; expected booleans, true where a query "
+            "sees a key; numbers to be added go into bias"
         )
     return np.swapaxes(Attention(scale, is_causal)(query, key, value, bias, mask)[0], -2, -3)
 

@@ -31,8 +31,8 @@ class Gru(Function):
     @staticmethod
     def samples(rng: np.random.Generator) -> list[dict[str, Any]]:
         """Give weights of three gates, with and without a first state."""
-        weights = {f"U{g}": (2, 3) for g in "zrh"} | {f"W{g}": (3, 3) for g in "zrh"}
-        weights |= {f"b{g}": (3,) for g in "zrh"}
+        kinds: dict[str, tuple[int, ...]] = {"U": (2, 3), "W": (3, 3), "b": (3,)}
+        weights = {kind + gate: shape for kind, shape in kinds.items() for gate in "zrh"}
         return [{"X": (2, 2, 2), **weights}, {"X": (3, 1, 2), **weights, "s0": (1, 3)}]
 
     def forward(
@@ -87,9 +87,11 @@ class Gru(Function):
         if X.ndim != 3 or not len(X):
             raise ValueError(f"{self}: X has shape {X.shape}; expected (T, N, C), with one step at least")
         D = gates[-1][-1].shape[-1] if gates[-1][-1].ndim else 0
-        expected = {"s0": (s0, (X.shape[1], D))} if s0 is not None else {}
+        expected: dict[str, tuple[Any, tuple[int, ...]]] = {}
         for gate, U, W, b in gates:
             expected |= {f"U{gate}": (U, (X.shape[2], D)), f"W{gate}": (W, (D, D)), f"b{gate}": (b, (D,))}
+        if s0 is not None:
+            expected["s0"] = s0, (X.shape[1], D)
         for name, (a, shape) in expected.items():
             if a.shape != shape:
                 raise ValueError(
