@@ -73,7 +73,10 @@ class Reciprocal(Function):
 
 
 class Remainder(Function):
-    """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""
+    """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1.
+
+    At a jump the derivatives are those on the side where its value lies; so for fmod and divmod.
+    """
 
     implements = np.remainder
     elementwise = True
@@ -183,7 +186,7 @@ class Square(Function):
 
 
 class Sqrt(Function):
-    """Square root, the one that is not negative."""
+    """Square root, the one that is not negative; its derivative is infinite at 0."""
 
     implements = np.sqrt
     elementwise = True

@@ -47,7 +47,7 @@ class Exp2(Function):
 
 
 class Log(Function):
-    """Natural logarithm."""
+    """Natural logarithm; its derivative is 1 / x, infinite at 0."""
 
     implements = np.log
     elementwise = True

@@ -70,7 +70,7 @@ class Arccosh(Function):
 
 
 class Arctanh(Function):
-    """Inverse hyperbolic tangent; its derivative 1 / (1 - x**2) is infinite at -1 and 1."""
+    """Inverse hyperbolic tangent; its derivative 1 / (1 - x**2) is infinite at -1 and 1, nan beyond."""
 
     implements = np.arctanh
     elementwise = True
