@@ -112,7 +112,7 @@ def in_jax(jax, name, arrays, holomorphic=False):
     def derivative(function, i):
         return jax.grad(function, i, holomorphic=holomorphic)
 
-    each = jax.vmap(lambda *xs: value_and_derivatives(function, derivative, xs))
+    each = jax.jit(jax.vmap(lambda *xs: value_and_derivatives(function, derivative, xs)))
     return each(*map(jax.numpy.asarray, arrays))
 
 
@@ -152,6 +152,6 @@ def test_gradients_of_real_functions_of_complex_numbers_are_those_of_jax(jax, na
         first = grad(lambda z: function(np, z))
         return function(np, z), first(z), grad(lambda z: np.real(first(z) * (2 - 3j)))(z)
 
-    expected = jax.vmap(lambda z: gradients(jax.numpy, jax.grad, z))(jax.numpy.asarray(Z))
+    expected = jax.jit(jax.vmap(lambda z: gradients(jax.numpy, jax.grad, z)))(jax.numpy.asarray(Z))
     for dtype in (np.complex128, np.complex64):
         assert_same(gradients(np, elementwise_grad, Z.astype(dtype)), expected, dtype)
