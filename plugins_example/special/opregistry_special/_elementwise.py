@@ -1,4 +1,4 @@
-"""`Elementwise`: what functions of one number, and of parameters beside it, have in common."""
+"""What functions of one number, and of parameters beside it, have in common."""
 
 import inspect
 
@@ -48,3 +48,12 @@ def refuse_gradient(function, count):
 def real_parameter(p):
     """Give a real number that became complex beside a complex input as a real one again."""
     return p.real if p.dtype.kind == "c" and not np.any(p.imag) else p
+
+
+def parted(condition, x, inside, outside):
+    """Give x where a condition holds and `inside` elsewhere, then `outside` there and x elsewhere.
+
+    Of two formulas, each for a part of the numbers, neither then sees numbers that are not
+    its own: at those its derivative may be nan, which `np.where` does not keep out.
+    """
+    return np.where(condition, x, inside), np.where(condition, outside, x)

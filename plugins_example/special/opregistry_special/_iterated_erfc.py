@@ -37,7 +37,7 @@ class IteratedErfc(Function):
 
 def _right_half(n, z):
     """Go down a continued fraction (DLMF 7.18.13) where Re(z) >= 0 is large, up the recurrence elsewhere."""
-    near = (np.real(z) < 1.5) & (np.abs(z) < 6.5)
+    near = (np.real(z) < 2) & (np.abs(z) < 6.5)
     small, far = np.where(near, z, 0), np.where(near, 7, z)
     up = _recurrence(n, small, 2 / sqrt(pi), special.erfcx(small))
     down = 2 / sqrt(pi)

@@ -5,7 +5,7 @@ from math import pi
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise, real_parameter
+from opregistry_special._elementwise import Elementwise, parted, real_parameter
 
 _ORDERS = {"v": np.array([0, 1, 3], np.int8), "z": (3,)}, {"v": np.array(2), "z": (2, 3)}
 _POSITIVE = (
@@ -190,9 +190,10 @@ def _scaled_slope(v, x):
     There the recurrence is the small difference of large numbers.
     """
     far = np.greater(np.absolute(x), 30 + 4 * v * v)
-    near, large = np.where(far, 1, x), np.where(far, np.absolute(x), 30 + 4 * v * v)
+    large, near = parted(far, x, 30 + 4 * v * v, 1)
     recurrence = (special.ive(v - 1, near) + special.ive(v + 1, near)) / 2
     recurrence = recurrence - np.sign(near) * special.ive(v, near)
+    large = np.absolute(large)
     term, total = 1.0, 0.5  # sum of (-1) ** k * (k + 1 / 2) * a_k(v) / x ** k
     for k in range(1, 20):
         term = term * ((2 * k - 1) ** 2 - 4 * v * v) / (8 * k * large)

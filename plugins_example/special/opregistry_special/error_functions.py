@@ -5,7 +5,7 @@ from math import pi, sqrt
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise
+from opregistry_special._elementwise import Elementwise, parted
 from opregistry_special._iterated_erfc import IteratedErfc
 from registry import Function
 
@@ -121,7 +121,7 @@ class LogNdtr(Elementwise):
 
     def slope(self, x):
         tail = np.less(np.real(x), -1)
-        low, high = np.where(tail, x, -1), np.where(tail, 0, x)
+        low, high = parted(tail, x, -1, 0)
         ratio = np.exp(-high * high / 2) / (sqrt(2 * pi) * special.ndtr(high))
         return np.where(tail, sqrt(2 / pi) / special.erfcx(low * -sqrt(0.5)), ratio)
 

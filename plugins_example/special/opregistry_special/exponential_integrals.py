@@ -5,7 +5,7 @@ from math import pi
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise
+from opregistry_special._elementwise import Elementwise, parted
 from registry import Function
 
 
@@ -44,8 +44,9 @@ class Expn(Elementwise):
     def slope(self, n, x):
         positive = np.greater(n, 0)
         order, a = np.where(positive, n - 1, 1), np.where(positive, 2, 2 - n)
-        at_negative = special.gamma(a) * special.gammaincc(a, np.where(positive, 1, x)) / x**a
-        return -np.where(positive, special.expn(order, np.where(positive, x, 1)), at_negative)
+        of_positive, of_others = parted(positive, x, 1, 1)
+        below = special.gamma(a) * special.gammaincc(a, of_others) / of_others**a
+        return -np.where(positive, special.expn(order, of_positive), below)
 
 
 class Sici(Function):
@@ -75,5 +76,5 @@ class Spence(Elementwise):
 
     def slope(self, z):
         near = np.less(np.absolute(z - 1), 0.5)
-        close, far = np.where(near, z, 1), np.where(near, 2, z)
+        close, far = parted(near, z, 1, 2)
         return np.where(near, -special.hyp2f1(1, 1, 2, 1 - close), np.log(far) / (1 - far))

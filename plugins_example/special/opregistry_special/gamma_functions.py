@@ -5,7 +5,7 @@ from math import factorial, pi
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise, real_parameter, refuse_gradient
+from opregistry_special._elementwise import Elementwise, parted, real_parameter, refuse_gradient
 from opregistry_special._zeta import hurwitz_zeta, hurwitz_zeta_difference
 from registry import Function
 
@@ -65,7 +65,7 @@ def _rgamma_slope(z):
     """Give -digamma(z) / gamma(z), by the reflection formula around its zeros (DLMF 5.5.3)."""
     steps = np.round(np.real(z) / 2) * 2
     mirrored = np.logical_and(np.less(np.real(z), 0.5), np.less(np.absolute(np.imag(z)), 1))
-    right, left = np.where(mirrored, 1, z), np.where(mirrored, z, 0)
+    left, right = parted(mirrored, z, 0, 1)
     angle = pi * (left - np.where(mirrored, steps, 0))
     turned = np.cos(angle) - np.sin(angle) * special.digamma(1 - left) / pi
     direct = -special.rgamma(right) * special.digamma(right)
@@ -86,10 +86,9 @@ class Poch(Function):
         (z, m), (y,) = self.xs, self.ys
         by_m = y * special.digamma(z + m)
         positive = np.logical_and(np.greater(z, 0), np.greater(z + m, 0))
-        right, left = np.where(positive, z, 1), np.where(positive, 0, z)
-        far, near = np.where(positive, m, 1), np.where(positive, 1, m)
+        (right, left), (far, near) = parted(positive, z, 1, 0), parted(positive, m, 1, 1)
         mirrored = by_m + special.gamma(left + near) * _rgamma_slope(left)
-        return gy * np.where(positive, y * _PolygammaDifference(0)(right, far), mirrored), gy * by_m
+        return gy * np.where(positive, y * digamma_difference(right, far), mirrored), gy * by_m
 
 
 class Digamma(Elementwise):

@@ -38,7 +38,7 @@ class Hyp2f1(Elementwise):
             "c": np.array([2, 4, 3]),
             "z": np.array([0.6, -3.0, 0.9]),
         },
-        {"a": np.array(2), "b": np.array(1), "c": np.array(3), "z": np.array([[0.2, -0.4]])},
+        {"a": np.array(2), "b": np.array(1), "c": np.array(3), "z": np.array([[-2.5, -4.0]])},
     )
 
     def forward(self, a, b, c, z):

@@ -5,7 +5,7 @@ from math import log, pi
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise
+from opregistry_special._elementwise import Elementwise, parted
 
 _SHAPES = {"a": np.array([1, 2, 30], np.int8), "x": (3,)}, {"a": np.array(3), "x": (2, 3)}
 
@@ -64,7 +64,7 @@ class Betainc(Elementwise):
 def gamma_density(a, x):
     """Give x ** (a - 1) * exp(-x) / gamma(a) for x >= 0, from terms that stay small where a is large."""
     near = np.less(x, 1)
-    low, high = np.where(near, x, 1), np.where(near, 1, x)
+    low, high = parted(near, x, 1, 1)
     u = (high - a) / a
     far = np.exp(a * (np.log1p(u) - u) + _log_stirling_ratio(a)) / high
     return np.where(near, low ** (a - 1) * np.exp(-low) * special.rgamma(a), far)
@@ -73,22 +73,19 @@ def gamma_density(a, x):
 def beta_density(a, b, x):
     """Give x ** (a - 1) * (1 - x) ** (b - 1) / beta(a, b) for 0 <= x <= 1.
 
-    At an end with a small exponent it is a power, elsewhere (x * n / a) ** a and
-    ((1 - x) * n / b) ** b, for n = a + b, which are both close to 1 where the density is large.
+    Towards the nearer end it is a power, if its exponent is small, and elsewhere (x * n / a) ** a
+    and ((1 - x) * n / b) ** b, for n = a + b, which are both close to 1 where the density is large.
     """
-    left = np.logical_and(np.less(x, 0.5), np.less(a, 16))
-    right = np.logical_and(np.greater_equal(x, 0.5), np.less(b, 16))
-    low, high = np.where(left, x, 0), np.where(right, x, 1)
-    inside = np.logical_and(np.greater(x, 0), np.less(x, 1))
-    inside = np.logical_and(inside, np.logical_not(np.logical_or(left, right)))
-    mid = np.where(inside, x, 0.5)
-    away = mid * b - (1 - mid) * a
-    power = a * np.log1p(away / a) + b * np.log1p(-away / b)
-    ratio = _log_stirling_ratio(a) + _log_stirling_ratio(b) - _log_stirling_ratio(a + b)
-    ends = np.where(left, low ** (a - 1) * np.exp(special.xlog1py(b - 1, -low)),
-                    (1 - high) ** (b - 1) * np.exp(special.xlogy(a - 1, high)))  # fmt: skip
-    at_an_end = np.where(np.logical_or(left, right), ends / special.beta(a, b), 0)
-    return np.where(inside, np.exp(power + ratio) / (mid * (1 - mid)), at_an_end)
+    right = np.greater(x, 0.5)
+    p, q, t = np.where(right, b, a), np.where(right, a, b), np.where(right, 1 - x, x)
+    end = np.logical_or(np.less(p, 16), np.equal(t, 0))
+    near, mid = parted(end, t, 0.25, 0.25)
+    s, r = np.where(end, np.minimum(p, 16), 2), np.where(end, q, 1)
+    power = near ** (s - 1) * np.exp(special.xlog1py(r - 1, -near) - special.betaln(s, r))
+    away = mid * q - (1 - mid) * p
+    ratio = _log_stirling_ratio(p) + _log_stirling_ratio(q) - _log_stirling_ratio(p + q)
+    bell = np.exp(p * np.log1p(away / p) + q * np.log1p(-away / q) + ratio)
+    return np.where(end, power, bell / (mid * (1 - mid)))
 
 
 def _log_stirling_ratio(a):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise
+from opregistry_special._elementwise import Elementwise, parted
 from registry import Function
 
 
@@ -60,9 +60,8 @@ def _ratio(x, y):
 def _log_ratio(x, y):
     """Give log(x / y), exact where x is close to y, and without overflow."""
     close = np.less(np.absolute(x - y), 0.5 * np.absolute(y))
-    u, v = np.where(close, x, 1), np.where(close, y, 1)
-    apart = np.log(np.where(close, 1, x)) - np.log(np.where(close, 1, y))
-    return np.where(close, np.log1p((u - v) / v), apart)
+    (x_near, x_far), (y_near, y_far) = parted(close, x, 1, 1), parted(close, y, 1, 1)
+    return np.where(close, np.log1p((x_near - y_near) / y_near), np.log(x_far) - np.log(y_far))
 
 
 class Xlogy(_Pairwise):
@@ -140,7 +139,7 @@ class Boxcox1p(_Pairwise):
     def backward(self, gy):
         x, lmbda = self.xs
         near = np.less(np.absolute(x), 0.5)
-        small, large = np.where(near, x, 0), np.where(near, 1, x)
+        small, large = parted(near, x, 0, 1)
         power = np.exp((lmbda - 1) * np.log1p(small))
         by_x = np.where(near, power, (1 + large) ** (lmbda - 1))
         return gy * by_x, gy * _boxcox_by_lmbda(x, np.log1p, lmbda, -1)
