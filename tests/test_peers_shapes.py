@@ -214,15 +214,17 @@ def jaxs(jax, name, expression, arrays, constants):
         y = expression(jax.numpy, *xs, *constants)
         return (y * y * weights(y.shape)).sum(), y
 
-    def all_three(*xs):
-        firsts, y = first(*xs)
-        return [y, *firsts, *second(*xs)]
+    def squares(*xs):
+        firsts, y = jax.grad(loss, every, has_aux=True)(*xs)
+        return sum((g * g).sum() for g in firsts), [y, *firsts]
+
+    def everything(*xs):
+        seconds, others = jax.grad(squares, every, has_aux=True)(*xs)
+        return [*others, *seconds]
 
     every = tuple(range(len(arrays)))
-    first = jax.grad(loss, every, has_aux=True)
-    second = jax.grad(lambda *xs: sum((g * g).sum() for g in first(*xs)[0]), every)
     with jax.enable_x64(True):
-        call = all_three if name in NOT_COMPILED else jax.jit(all_three, compiler_options=QUICKLY)
+        call = everything if name in NOT_COMPILED else jax.jit(everything, compiler_options=QUICKLY)
         return [np.asarray(y) for y in call(*arrays)]
 
 
