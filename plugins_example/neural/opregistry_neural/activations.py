@@ -247,11 +247,8 @@ def silu(x: Any) -> Any:
 
 @composite()
 def mish(x: Any) -> Any:
-    """Product x * tanh(softplus(x)) (Misra 2019, arXiv:1908.08681).
-
-    It is computed as x * sigmoid(x + softplus(x - log(2))), which loses no digits far out.
-    """
-    return x * Sigmoid()(x + Softplus()(x - log(2)))
+    """Product x * tanh(softplus(x)) (Misra 2019, arXiv:1908.08681)."""
+    return x * np.tanh(Softplus()(x))
 
 
 @composite()

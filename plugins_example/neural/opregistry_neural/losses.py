@@ -5,7 +5,6 @@ Labels are integers from 0, one for each row of scores along the last axis, and 
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,9 +50,7 @@ def _labels(operator: str, name: str, labels: Any, shape: tuple[int, ...]) -> An
 
 def _at(x: Any, labels: Any) -> Any:
     """Give of each row the element that its label names."""
-    shape = np.shape(x)
-    rows = np.reshape(x, (prod(shape[:-1]), shape[-1]))
-    return np.reshape(rows[np.arange(labels.size), labels.ravel()], labels.shape)
+    return x[(*np.indices(labels.shape, sparse=True), labels)]
 
 
 @composite(inputs=("x",), samples=_SCORES)

@@ -93,6 +93,8 @@ def test_margin_ranking_takes_one_sign_for_all_for_rows_or_elements():
     g1, g2 = gradients(neural.margin_ranking_loss, x1, x2, np.array([1, -1]))
     np.testing.assert_array_equal(g1, [[0, -0.25], [0, 0.25]])
     np.testing.assert_array_equal(g2, -g1)
+    at_the_kink = gradients(neural.margin_ranking_loss, [2.0, 5.0], [1.0, 1.0], 1, margin=1.0)
+    np.testing.assert_array_equal(at_the_kink, [[-0.5, 0], [0.5, 0]])
 
 
 def test_sums_are_divided_by_the_number_of_rows():
