@@ -11,6 +11,8 @@ pytest.importorskip("typer")
 from test_cli import run
 
 from registry import NoOperatorError, Variable
+from registry.catalog import function_name
+from registry.state import default_registry
 
 HELPER = '''
 class Expit(Function):
@@ -99,7 +101,27 @@ def test_the_page_in_docs_is_what_the_command_writes(fresh):
     assert run("coverage", "--markdown").stdout == page.read_text()
 
 
+def served_nowhere():
+    """Give each function of NumPy that asks its arguments' types, and that no operator or plugin knows."""
+    catalog = default_registry().catalog
+    for module in (np, np.linalg, np.fft):
+        for name, function in vars(module).items():
+            asks = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+            refused = function_name(function) in catalog.refused if asks else True
+            if not name.startswith("_") and not refused and function not in catalog.functions:
+                yield function
+
+
 def test_a_name_that_is_missing_says_so_and_names_the_nearest(fresh):
     fresh(only=frozenset())
     with pytest.raises(NoOperatorError, match=r"no operator implements numpy\.spacing"):
         np.spacing(Variable(np.array(1.0)))
+    default_registry().load()
+    for function in served_nowhere():
+        with pytest.raises(NoOperatorError, match=f"no operator implements {function_name(function)}[;]"):
+            default_registry().calls[function]
+
+    def cumsun(x): ...
+
+    with pytest.raises(NoOperatorError, match=r"cumsun; did you mean 'cumsum'"):
+        default_registry().calls[cumsun]

@@ -103,7 +103,7 @@ def _what_is_checked(served: Operator) -> str:
     fared = {word: conformance.run(check).status for word, check in _CHECKED.items()}
     failed = [result.check for result in conformance.report().failures]
     passed = [word for word, status in fared.items() if status == "passed"]
-    return ", ".join(passed + [f"FAILED {check}" for check in failed]) or "values"
+    return ", ".join(passed + [f"FAILED {check}" for check in failed])
 
 
 def _sums(rows: Sequence[Row]) -> list[list[str]]:
