@@ -233,10 +233,11 @@ def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
         gx = np.sum(gx, axis=axes, keepdims=True)
         if extra:
             gx = gx.reshape(like.shape)
-    if like.dtype.kind in "fc" and gx.dtype != like.dtype:
-        if gx.dtype.kind == "c" and like.dtype.kind == "f":
+    dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
+    if gx.dtype != dtype:
+        if gx.dtype.kind == "c" and dtype.kind == "f":
             gx = np.real(gx)
-        gx = np.astype(gx, like.dtype)
+        gx = np.astype(gx, dtype)
     return gx
 
 

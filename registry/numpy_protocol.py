@@ -199,7 +199,7 @@ class NumPyProtocol:
 
 
 def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:
-    """Drop what says nothing (None, NumPy's "no value"); refuse what no operator takes.
+    """Drop what says nothing (None, "no value", NumPy's defaults); refuse what no operator takes.
 
     Raises
     ------
@@ -207,15 +207,18 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
         For ``out=``, ``where=`` and other parameters that the operator does not have.
     """
     said = {k: v for k, v in kwargs.items() if v is not np._NoValue and (v is not None or k in parameters)}
-    for key in said:
-        if key not in parameters:
-            raise NoOperatorError(
-                f"{name} on Variables takes no {key}=: "
-                + _INSTEAD.get(key, "the operator that implements it has no such parameter")
-            )
+    for key in [key for key in said if key not in parameters]:
+        if type(said[key]) in (bool, str) and said[key] == _DEFAULTS.get(key):
+            del said[key]
+            continue
+        raise NoOperatorError(
+            f"{name} on Variables takes no {key}=: "
+            + _INSTEAD.get(key, "the operator that implements it has no such parameter")
+        )
     return said
 
 
+_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "copy": True}
 _INSTEAD = {
     "out": "what is recorded is not written into; use the result",
     "where": "choose with np.where(condition, a, b)",

@@ -242,7 +242,7 @@ class Registry:
             raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
         known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
         bare = name.rpartition(".")[2]
-        near = did_you_mean(bare, known, cutoff=0.75)  # it is no slip of the pen, as a rule
+        near = _WITHOUT_METHOD.get(bare) or did_you_mean(bare, known, cutoff=0.75)  # rarely a slip of the pen
         raise NoOperatorError(
             f"no operator implements {name}{self._installable(bare) or near}{self._lost()}; "
             "install or load a plugin that "
@@ -317,3 +317,12 @@ def using_registry(registry: Registry) -> Iterator[Registry]:
         yield registry
     finally:
         default = before
+
+
+_WITHOUT_METHOD = {
+    "reduce": "; functools.reduce(f, x) goes along the first axis",
+    "accumulate": "; np.stack(list(itertools.accumulate(x, f))) goes along the first axis",
+    "reduceat": "; reduce the slices, and join the results by np.stack",
+    "outer": "; call the function itself on np.reshape(A, np.shape(A) + (1,) * np.ndim(B)) and B",
+    "at": "; what is recorded is not written into",
+}

@@ -287,3 +287,12 @@ def test_without_a_word_an_unused_output_has_zeros_as_its_gradient():
     Zeros()(x)[1].backward()
     assert np.array_equal(Halves.got[0][0], [0.0, 0.0])
     assert np.array_equal(x.grad, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16, np.bool_])
+@pytest.mark.parametrize("other", [np.float32(0.5), np.float64(0.5), 0.5 + 2j])
+def test_integers_have_real_gradients_in_float64(dtype, other):
+    x = Variable(np.array([1, 0, 1], dtype))
+    (x * np.array([other] * 3)).backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad, [np.real(other)] * 3)

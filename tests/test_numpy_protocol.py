@@ -153,13 +153,21 @@ REFUSED = {
     "out a Variable": (lambda v: np.add(MATRIX, 1, out=v), "numpy.add on Variables takes no out="),
     "where": (lambda v: np.add(v, 1, where=MATRIX > 0), r"takes no where=: choose with np.where\("),
     "dtype": (lambda v: np.add(v, 1, dtype=np.float32), "takes no dtype=: convert with np.astype"),
-    "dtype of mean": (lambda v: np.mean(v, dtype=np.float32), "takes no dtype=: convert with np.astype"),
     "casting": (lambda v: np.add(v, 1, casting="unsafe"), "takes no casting="),
     "arr += v": (lambda v: MATRIX.copy().__iadd__(v), "numpy.add on Variables takes no out="),
-    "reduce": (lambda v: np.hypot.reduce(v), "no operator implements numpy.hypot.reduce"),
-    "at": (lambda v: np.add.at(MATRIX, [0], v), "no operator implements numpy.add.at"),
-    "outer": (lambda v: np.hypot.outer(v, v), "no operator implements numpy.hypot.outer"),
-    "accumulate": (lambda v: np.hypot.accumulate(v), "no operator implements numpy.hypot.accumulate"),
+    "reduce": (
+        lambda v: np.copysign.reduce(v),
+        r"no operator implements numpy.copysign.reduce; functools.reduce\(f, x\) goes along the first axis",
+    ),
+    "at": (
+        lambda v: np.add.at(MATRIX, [0], v),
+        "no operator implements numpy.add.at; what is recorded is not written into",
+    ),
+    "accumulate": (
+        lambda v: np.copysign.accumulate(v),
+        r"no operator implements numpy.copysign.accumulate; np.stack\(list\(itertools.accumulate\(x, f\)\)\)",
+    ),
+    "reduceat": (lambda v: np.add.reduceat(v, [0]), "numpy.add.reduceat; reduce the slices"),
     "histogram": (lambda v: np.histogram2d(v, v), r"no operator implements numpy.histogram2d;.* '\.data'"),
     "a near miss": (
         lambda v: np.put_along_axis(v, MATRIX > 0, 0, 1),
@@ -178,8 +186,16 @@ def test_what_no_operator_does_is_a_type_error_that_says_so(name, v):
     assert isinstance(caught.value, TypeError)
 
 
-def test_ufunc_of_another_library_is_refused_by_name(v):
+@pytest.mark.parametrize(
+    "parameters", [{"where": True}, {"casting": "same_kind"}, {"order": "K"}, {"subok": True}, {"out": None}]
+)
+def test_a_parameter_that_says_what_numpy_does_anyway_is_taken(v, parameters):
+    np.testing.assert_array_equal(np.add(v, 1, **parameters).data, MATRIX + 1)
+
+
+def test_ufunc_of_another_library_is_refused_by_name(v, fresh):
     special = pytest.importorskip("scipy.special")
+    fresh(only=frozenset())
     with pytest.raises(NoOperatorError, match=r"no operator implements .*erf"):
         special.erf(v)
 
