@@ -86,19 +86,19 @@ class running:
 
 
 def gradients_at(
-    places: Sequence[Mark | Variable], roots: Sequence[tuple[Variable, Any]], create_graph: bool
+    wanted: Sequence[Mark | Variable], roots: Sequence[tuple[Variable, Any]], create_graph: bool
 ) -> list[Any]:
     """Differentiate roots, each weighed by a gradient, by what stands at marks or in leaves.
 
-    Gives an array for each place, or a Variable with `create_graph`; None where nothing arrives.
+    Gives an array for each, or a Variable with `create_graph`; None where nothing arrives.
     """
-    keys = [id(_mark_of(place) or place) for place in places]
+    keys = [id(_mark_of(place) or place) for place in wanted]
     arrived: dict[int, Any] = dict.fromkeys(keys)
     if create_graph:
         roots = [(root, as_variable(gradient)) for root, gradient in roots]
     token = _arrived.set(arrived)
     try:
-        with running([place for place in places if isinstance(place, Mark)]):
+        with running([place for place in wanted if isinstance(place, Mark)]):
             found = pass_back(roots, create_graph)
     finally:
         _arrived.reset(token)
