@@ -69,6 +69,15 @@ def _free_turns_felt(turn: Any, values_used: bool, *gradients: Any) -> Any:
     return felt
 
 
+def _among_vectors(w: Any, gw: Any, turn: Any, felt: Any) -> Any:
+    """Give the gradient of inv(v) x v from those of eigenvalues and turns; nan for free turns felt."""
+    values = 0 if gw is None else _diagonal(gw)
+    if turn is None:
+        return values
+    equal = _equal(w)
+    return values + np.where(equal & felt, np.nan, turn * _reciprocal(_differences(w), equal))
+
+
 class Cholesky(Function):
     """Lower triangle y with x = y y^H; upper, where that is asked for.
 
@@ -128,12 +137,9 @@ class Eigh(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        middle = 0 if gw is None else _diagonal(gw)
-        if gv is not None:
-            turn, equal = swapped(v) @ gv, _equal(w)
-            undefined = equal & _free_turns_felt(turn, gw is not None, gv)
-            middle = middle + np.where(undefined, np.nan, turn * _reciprocal(_differences(w), equal))
-        gx = np.conjugate(v) @ middle @ swapped(v)
+        turn = None if gv is None else swapped(v) @ gv
+        felt = gv is not None and _free_turns_felt(turn, gw is not None, gv)
+        gx = np.conjugate(v) @ _among_vectors(w, gw, turn, felt) @ swapped(v)
         gx = gx + adjoint(gx)
         return lower(gx) if self.triangle == "L" else swapped(lower(swapped(gx)))
 
@@ -167,12 +173,9 @@ class Eig(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        middle = 0 if gw is None else _diagonal(gw)
-        if gv is not None:
-            turn, equal = swapped(v) @ _of_any_length(v, gv), _equal(w)
-            undefined = equal & _felt(turn, gv)
-            middle = middle + np.where(undefined, np.nan, turn * _reciprocal(_differences(w), equal))
-        return np.linalg.solve(swapped(v), middle @ swapped(v))
+        turn = None if gv is None else swapped(v) @ _of_any_length(v, gv)
+        felt = gv is not None and _felt(turn, gv)
+        return np.linalg.solve(swapped(v), _among_vectors(w, gw, turn, felt) @ swapped(v))
 
     @classmethod
     def from_numpy(cls, a: Any) -> Any:
@@ -241,12 +244,9 @@ class Svd(Function):
         cls, a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
     ) -> Any:
         """Give the results names, as NumPy does; or the singular values alone."""
-        if hermitian:
-            result = _svd_by_eigh(a)
-        elif compute_uv:
-            result = _SVDResult(*cls(full_matrices)(a))
-        else:
+        if not compute_uv and not hermitian:
             return svdvals(a)
+        result = _svd_by_eigh(a) if hermitian else _SVDResult(*cls(full_matrices)(a))
         return result if compute_uv else result.S
 
 

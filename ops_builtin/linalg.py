@@ -17,7 +17,7 @@ _SlogdetResult: Any = type(np.linalg.slogdet(MATRIX))
 
 def swapped(x: Any) -> Any:
     """Transpose the last two axes."""
-    return np.swapaxes(x, -1, -2)
+    return x.swapaxes(-1, -2)
 
 
 def conjugated(x: Any) -> Any:
@@ -54,7 +54,7 @@ def linalg_matrix_transpose(x: Any, /) -> Any:
     """Last two axes in each other's place."""
     if np.ndim(x) < 2:
         raise ValueError(f"matrix_transpose takes matrices, not an array of shape {np.shape(x)}")
-    return swapped(x)
+    return np.swapaxes(x, -1, -2)
 
 
 class Trace(Function):

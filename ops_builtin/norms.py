@@ -20,22 +20,11 @@ class _Length(Function):
 
     def forward(self, x: Any) -> Any:
         with np.errstate(over="ignore", under="ignore"):
-            if len(self.axis) == x.ndim and not self.keepdims:
-                squares = np.vdot(x, x).real
-            else:
-                squares = np.sum((np.conjugate(x) * x).real, axis=self.axis, keepdims=self.keepdims)
+            axis: Any = None if len(self.axis) == x.ndim else self.axis
+            y = np.linalg.vector_norm(x, axis=axis, keepdims=self.keepdims)
         limits = np.finfo(x.dtype)
-        if np.all((squares > limits.tiny / limits.eps) & (squares < np.inf)):
-            return np.sqrt(squares)
-        return self._scaled(x)
-
-    def _scaled(self, x: Any) -> Any:
-        """Give the length of what has squares too large or too small for its dtype."""
-        size = np.absolute(x)
-        unit = np.max(size, axis=self.axis, keepdims=True, initial=0)
-        unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
-        y = unit * np.sqrt(np.sum((size / unit) ** 2, axis=self.axis, keepdims=True))
-        return y if self.keepdims else np.squeeze(y, self.axis)
+        exact = (y > (limits.tiny / limits.eps) ** 0.5) & (y < np.inf)
+        return y if np.all(exact) else _scaled_length(x, self.axis, self.keepdims)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
@@ -43,6 +32,15 @@ class _Length(Function):
             y, gy = np.expand_dims(y, self.axis), np.expand_dims(gy, self.axis)
         zero = np.equal(y, 0)
         return np.where(zero, 0, gy * (np.conjugate(x) / np.where(zero, 1, y)))
+
+
+def _scaled_length(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Give the length of what has squares too large or too small for its dtype."""
+    size = np.absolute(x)
+    unit = np.max(size, axis=axis, keepdims=True, initial=0)
+    unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
+    y = unit * np.sqrt(np.sum((size / unit) ** 2, axis=axis, keepdims=True))
+    return y if keepdims else np.squeeze(y, axis)
 
 
 def _positive_power(x: Any, p: float) -> Any:
@@ -197,6 +195,6 @@ def cond(x: Any, p: Any = None) -> Any:
         check_square(x)
         regular = np.not_equal(np.linalg.slogdet(x)[0], 0)
         above = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse_where(regular, x), p, (-2, -1))
-        below = regular.astype(np.result_type(above))
+        below = np.where(regular, 1, 0 * above)
     with np.errstate(all="ignore"):
         return np.where(np.equal(below, 0), 1, above) / below

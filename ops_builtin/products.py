@@ -30,9 +30,10 @@ from registry import composite
 )
 def dot(a: Any, b: Any) -> Any:
     """Product summed over the last axis of a and the last but one of b; with numbers, times."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    ndims = [x.ndim if hasattr(x, "ndim") else np.ndim(x) for x in (a, b)]  # np.ndim takes its time
+    if 0 in ndims:
         return np.multiply(a, b)
-    if np.ndim(b) <= 2:
+    if ndims[1] <= 2:
         return np.matmul(a, b)
     return np.tensordot(a, b, (-1, -2))
 

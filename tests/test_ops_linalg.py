@@ -275,6 +275,12 @@ def test_the_condition_of_singular_matrices_is_infinite(x, order):
     np.testing.assert_allclose(np.linalg.cond(Variable(x), order).data, np.linalg.cond(x, order))
 
 
+@pytest.mark.parametrize("order", [2, 1, "fro"])
+def test_the_condition_of_singular_matrices_has_no_finite_gradient(order):
+    with np.errstate(all="ignore"):
+        assert not np.any(np.isfinite(gradient(lambda x: np.linalg.cond(x, order), np.ones((2, 2)))))
+
+
 @pytest.mark.parametrize(
     "call",
     [
