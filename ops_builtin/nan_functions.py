@@ -46,7 +46,7 @@ def _counting(a: Any, where: Any) -> Any:
 class _NanExtremum(_Extremum):
     """What the extrema of numbers share: nan, where there is nothing else, gets the gradient 0."""
 
-    count_of_none = 1
+    passes_over_nan = True
 
 
 class Nanmin(_NanExtremum):

@@ -186,7 +186,7 @@ class _Extremum(_UfuncReduction):
     It is nan where the extremum is one, as in JAX and PyTorch.
     """
 
-    count_of_none: float = np.nan
+    passes_over_nan = False
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},
         {"x": (2, 3, 4), "axis": (0, -1)}, {"x": (2, 3), "axis": 1, "initial": 0.1},
@@ -197,12 +197,14 @@ class _Extremum(_UfuncReduction):
         (x,), (y,) = self.xs, self.ys
         extremum = self.lined_up(y, x.ndim)
         here = np.equal(x, extremum)
-        here = here if self.where is True else np.logical_and(here, self.where)
-        count = np.sum(here, axis=self.axis, keepdims=True)
+        here = (here if self.where is True else np.logical_and(here, self.where)).astype(gy.dtype)
+        count = here.sum(axis=self.axis, keepdims=True)
         if self.initial is not None:
             count = count + np.equal(extremum, self.initial)
-        share = here / np.where(count, count, self.count_of_none)
-        return self.lined_up(gy, x.ndim) * share.astype(gy.dtype)
+        if self.passes_over_nan:
+            count = np.maximum(count, 1)
+        with np.errstate(invalid="ignore"):  # 0 / 0: nothing is equal to nan
+            return self.lined_up(gy, x.ndim) * (here / count)
 
 
 class Max(_Extremum):

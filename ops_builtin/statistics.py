@@ -81,7 +81,7 @@ class _Spread(_Reduction):
 
     def off_mean(self, x: Any) -> Any:
         """Give the elements less their mean."""
-        return x - np.mean(x, axis=self.axis, dtype=self.dtype, keepdims=True, where=self.where)
+        return x - x.mean(axis=self.axis, dtype=self.dtype, keepdims=True, where=self.where)
 
     def pulled(self, gy: Any) -> Any:
         """Give gy * conj(x - mean) / (n - ddof), 0 for elements that do not count."""
