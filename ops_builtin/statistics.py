@@ -31,7 +31,7 @@ def average(
         total: Any = np.asarray(np.size(a) / max(y.size, 1), y.dtype)
     else:
         w = _lined_up(arrayed(weights), np.shape(a), axis)
-        dtype = np.result_type(a.dtype, w.dtype, *["f8"] * (a.dtype.kind in "biu"))
+        dtype = np.result_type(a, w, *["f8"] * (a.dtype.kind in "biu"))
         total = np.sum(w, axis=axis, dtype=dtype, keepdims=keepdims)
         if np.any(np.equal(total, 0)):
             raise ZeroDivisionError("the weights sum to zero, so they cannot be normalized")

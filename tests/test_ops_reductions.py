@@ -236,6 +236,8 @@ CALLS = {
     "fmod.outer": lambda x: np.fmod.outer(x, [2.0, 3.0]),
     "trapezoid by a matrix": lambda x: np.trapezoid(x[0], [[0.0, 1, 3], [0, 2, 3]]),
     "gradient beside nan": lambda x: np.gradient([1.0, NAN, 2.0, 4.0], x[0, 0]),
+    "average of a number": lambda x: np.average(x[0, 0], weights=2.0),
+    "average of integers": lambda x: np.average([1, 2, 4], weights=x[0]),
     "average by truths": lambda x: np.average(x, 1, [True, False, True]),
     "median of a list of axes": lambda x: np.median(x, [0, 1]),
     "nanvar of few": lambda x: np.nanvar(x, axis=0, ddof=2.5),
