@@ -1,4 +1,4 @@
-"""Convolution as networks have it, its transpose, and the columns of images.
+"""Convolution as networks have it, and its transpose.
 
 Images are (N, C, *spatial), with any number of spatial axes. `stride`, `padding` and
 `dilation` are ints, or tuples of one int a spatial axis; with `groups`, each part of the
@@ -11,13 +11,17 @@ one of three operators, and the gradients of each are the other two.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from opregistry_neural.windows import Windows, batch_first, batch_last, in_order
+from opregistry_neural.windows import Windows, check_plane, in_order, orders
 from registry import Function, composite
+
+_BLOCK = 2**20  # bytes of columns that are made at once: what stays in a cache
 
 
 class _Convolution(Function):
@@ -55,23 +59,42 @@ class _Convolution(Function):
                 f"for {name} of shape {shape}"
             )
 
-    def grouped(self, x: Any) -> Any:
-        """Give images as (groups, C / groups, spatial * N)."""
-        return batch_last(x).reshape(self.groups, x.shape[1] // self.groups, prod(x.shape[2:]) * len(x))
+    def weights(self, W: Any) -> Any:
+        """Give weights as (groups, first axis / groups, the second, rows of the kernel, its other axes)."""
+        return W.reshape(self.groups, len(W) // self.groups, *W.shape[1:3], prod(W.shape[3:]))
 
-    def matrices(self, W: Any) -> Any:
-        """Give weights as (groups, first axis / groups, the other axes)."""
-        return W.reshape(self.groups, len(W) // self.groups, prod(W.shape[1:]))
+    def in_groups(self, x: Any) -> Any:
+        """Give (N, C, rows, ...) as (groups, rows, C / groups, ..., N), a view."""
+        N, C, *spatial = x.shape
+        split = x.reshape(N, self.groups, C // self.groups, *spatial)
+        return split.transpose(1, 3, 2, *range(4, split.ndim), 0)
+
+    def matrices(self, x: Any) -> Any:
+        """Give (N, C, rows, ...) as (groups, rows, C / groups, the others * N)."""
+        y = self.in_groups(in_order(x))
+        return y.reshape(*y.shape[:3], prod(y.shape[3:]))
+
+    def columns(self, windows: Windows, x: Any, counts: tuple[int, ...]) -> Iterator[tuple[slice, Any]]:
+        """Give the windows as matrices (groups, rows, k * C / groups * other axes of the kernel, places).
+
+        They come in blocks of rows, each with its slice of all rows.
+        """
+        beyond = windows.beyond_first()
+        whole = self.in_groups(beyond.view(windows.padded(x), counts[1:]))
+        height, places = prod(whole.shape[2 : 3 + len(beyond.kernel)]), prod(counts[1:]) * len(x)
+        k, stride, dilation = windows.kernel[0], windows.stride[0], windows.dilation[0]
+        for rows in _blocks(counts[0], self.groups * height * places * x.itemsize):
+            used = slice(rows.start * stride, (rows.stop - 1) * stride + dilation * (k - 1) + 1)
+            block = whole[:, used].reshape(self.groups, used.stop - used.start, height, places)
+            yield rows, _stacked(block, rows.stop - rows.start, k, stride, dilation)
 
     def images(self, y: Any, b: Any) -> Any:
-        """Give (N, C, *spatial) of an own array (C, *spatial, N), with one number a channel added."""
+        """Give (N, C, rows, ...) of an own array (rows, C, ..., N), with one number a channel added."""
         if b is not None:
-            if b.shape != y.shape[:1]:
-                raise ValueError(
-                    f"{self}: b has shape {b.shape}; expected {y.shape[:1]}, one for each channel"
-                )
-            y += b.reshape(-1, *[1] * (y.ndim - 1))
-        return batch_first(y)
+            if b.shape != y.shape[1:2]:
+                raise ValueError(f"{self}: b has shape {b.shape}; expected {y.shape[1:2]}, one a channel")
+            y += b.reshape(-1, *[1] * (y.ndim - 2))
+        return y.transpose(orders(y.ndim)[1])
 
     def by_x(self, gy: Any, W: Any, kernel: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         """Give the gradient of `conv_nd` by x, which has this shape."""
@@ -94,7 +117,7 @@ class ConvNd(_Convolution):
     x is (N, C, *spatial), W (O, C / groups, *kernel), b (O,); `padding` zeros are put at both
     ends of each spatial axis. Of n elements there come
     (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1. The kernel is not turned around,
-    as in every framework for networks. The columns of the windows are made a few MiB at a time.
+    as in every framework for networks. The columns of the windows are made a MiB at a time.
     """
 
     samples = (
@@ -107,13 +130,13 @@ class ConvNd(_Convolution):
 
     def forward(self, x: Any, W: Any, b: Any = None) -> Any:
         windows = self.windows_of_weights(x, W, W.shape[1] * self.groups)
-        counts, matrices = windows.counts(x.shape), self.matrices(W)
+        counts, g, out = windows.counts(x.shape), self.groups, len(W)
+        matrix = self.weights(W).swapaxes(2, 3).reshape(g, 1, out // g, prod(W.shape[1:]))
         dtype = np.result_type(*[a for a in (x, W, b) if a is not None])
-        y = np.empty((*matrices.shape[:2], prod(counts) * len(x)), dtype)
-        for places, block in windows.blocks(windows.padded(x), counts):
-            columns = block.reshape(self.groups, matrices.shape[2], places.stop - places.start)
-            np.matmul(matrices, columns, out=y[..., places])
-        return self.images(y.reshape(len(W), *counts, len(x)), b)
+        y = np.empty((counts[0], g, out // g, prod(counts[1:]) * len(x)), dtype)
+        for rows, columns in self.columns(windows, x, counts):
+            np.matmul(matrix, columns, out=y.swapaxes(0, 1)[:, rows])
+        return self.images(y.reshape(counts[0], out, *counts[1:], len(x)), b)
 
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.xs
@@ -149,15 +172,22 @@ class DeconvNd(_Convolution):
 
     def forward(self, x: Any, W: Any, b: Any = None) -> Any:
         windows = self.windows_of_weights(x, W, len(W))
+        channels, k, *others = W.shape[1:]
+        turned = self.weights(W)[:, :, :, ::-1].transpose(0, 2, 4, 3, 1)
+        matrix = turned.reshape(self.groups, 1, channels * prod(others), k * len(W) // self.groups)
         shape = windows.spanned(x.shape[2:], self.output_padding)
-        matrices, grouped = self.matrices(W).swapaxes(1, 2), self.grouped(x)
         dtype = np.result_type(*[a for a in (x, W, b) if a is not None])
-        padded = windows.full((len(x), W.shape[1] * self.groups, *shape), 0, dtype)
-        for places, block in windows.blocks(padded, x.shape[2:]):
-            columns = (matrices @ grouped[..., places]).reshape(block.shape)
-            for offset in np.ndindex(windows.kernel):
-                block[(slice(None), *offset)] += columns[(slice(None), *offset)]
-        return self.images(windows.inner(padded).transpose(*range(1, x.ndim), 0), b)
+        padded = windows.full((len(x), channels * self.groups, *shape), 0, dtype)
+        whole = self.in_groups(windows.beyond_first().view(padded, x.shape[3:]))
+        spread = _spread(self.matrices(x), whole.shape[1], windows)
+        for rows in _blocks(whole.shape[1], prod(whole.shape[2:]) * self.groups * dtype.itemsize):
+            stacked = _stacked(spread[:, rows.start :], rows.stop - rows.start, k, 1, windows.dilation[0])
+            block = whole[:, rows]
+            part = (matrix @ stacked).reshape(block.shape)
+            for offset in np.ndindex(*others):
+                index = slice(None), slice(None), slice(None), *offset
+                block[index] += part[index]
+        return self.images(windows.inner(padded).transpose(orders(x.ndim)[0]), b)
 
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.xs
@@ -196,87 +226,18 @@ class ConvNdWeight(_Convolution):
             )
         self.check_groups("x", x.shape, 1)
         self.check_groups("gy", gy.shape, 1)
-        channels, grouped = x.shape[1] // self.groups, self.grouped(gy)
-        y = np.zeros((*grouped.shape[:2], channels * prod(windows.kernel)), np.result_type(x, gy))
-        for places, block in windows.blocks(windows.padded(x), counts):
-            columns = block.reshape(self.groups, y.shape[2], places.stop - places.start)
-            y += grouped[..., places] @ columns.swapaxes(1, 2)
-        return y.reshape(gy.shape[1], channels, *windows.kernel)
+        g, channels, out, given = self.groups, x.shape[1], gy.shape[1], self.matrices(gy)
+        k, *others = windows.kernel
+        y = np.zeros((g, out // g, k * channels // g * prod(others)), np.result_type(x, gy))
+        for rows, columns in self.columns(windows, x, counts):
+            y += np.sum(given[:, rows] @ columns.swapaxes(-1, -2), axis=1)
+        return y.reshape(out, k, channels // g, *others).swapaxes(1, 2)
 
     def backward(self, gW: Any) -> Any:
         x, gy = self.xs
         to_x, to_gy = self.needs_grad
         gx = self.by_x(gy, gW, gW.shape[2:], x.shape) if to_x else None
         return gx, self.by_gy(x, gW) if to_gy else None
-
-
-class Unfold(Function):
-    """Every window of x as axes of its own, a read-only view.
-
-    x is (N, C, *spatial), and the result (N, C, *kernel, *windows). A tuple for the kernel
-    says how many of the last axes are spatial.
-    """
-
-    saves = ()
-    samples = (
-        {"x": (2, 2, 5), "kernel": 2},
-        {"x": (2, 1, 4, 5), "kernel": (3, 2), "stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)},
-        {"x": (4, 3), "kernel": (2, 2)},
-        {"x": (0, 1, 4), "kernel": 2},
-    )
-
-    def __init__(self, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> None:
-        self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
-
-    def forward(self, x: Any) -> Any:
-        windows = Windows.of(self, x, self.kernel, self.stride, self.padding, self.dilation)
-        self.shape = x.shape[x.ndim - len(windows.kernel) :]
-        y = windows.view(windows.padded(x), windows.counts(x.shape))
-        y.flags.writeable = False
-        return y
-
-    def backward(self, gy: Any) -> Any:
-        return Fold(self.shape, self.kernel, self.stride, self.padding, self.dilation)(gy)
-
-
-class Fold(Function):
-    """Windows added up where they lie: the transpose of `unfold`.
-
-    x is (N, C, *kernel, *windows), and the result (N, C, *shape).
-    """
-
-    saves = ()
-    samples = (
-        {"x": (2, 2, 2, 4), "shape": (5,), "kernel": 2},
-        {"x": (1, 1, 3, 2, 2, 4), "shape": (4, 5), "kernel": (3, 2), "stride": (2, 1), "padding": (1, 0)},
-        {"x": (2, 2, 3, 2), "shape": (4, 3), "kernel": (2, 2)},
-        {"x": (0, 1, 2, 3), "shape": (4,), "kernel": 2},
-    )
-
-    def __init__(
-        self, shape: tuple[int, ...], kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
-    ) -> None:
-        self.shape = shape
-        self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
-
-    def forward(self, x: Any) -> Any:
-        ndim = len(self.shape)
-        kernel = self.kernel if isinstance(self.kernel, tuple | list) else (self.kernel,) * ndim
-        windows = Windows.of(self, x, kernel, self.stride, self.padding, self.dilation)
-        counts, lead = windows.counts(self.shape), x.shape[: max(x.ndim - 2 * ndim, 0)]
-        if x.shape != (*lead, *windows.kernel, *counts):
-            raise ValueError(
-                f"{self}: x has shape {x.shape}; expected that it ends with {(*windows.kernel, *counts)}, "
-                f"the kernel's shape and the number of windows over {self.shape}"
-            )
-        padded = windows.full((*lead, *self.shape), 0, x.dtype)
-        view = windows.view(padded, counts)
-        for index in windows.offsets():
-            view[index] += in_order(x[index])
-        return windows.inner(padded)
-
-    def backward(self, gy: Any) -> Any:
-        return Unfold(self.kernel, self.stride, self.padding, self.dilation)(gy)
 
 
 @composite(
@@ -288,7 +249,7 @@ class Fold(Function):
 )
 def conv2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0) -> Any:
     """Give the convolution of images (N, C, H, W) with weights (O, C, h, w): `conv_nd` for two axes."""
-    _check_plane("conv2d", x)
+    check_plane("conv2d", x)
     return ConvNd(stride, pad)(x, W, b)
 
 
@@ -306,7 +267,7 @@ def deconv2d(
 
     `outsize` is the result's (height, width), where the stride leaves a choice.
     """
-    _check_plane("deconv2d", x)
+    check_plane("deconv2d", x)
     padding: Any = 0
     if outsize is not None:
         shortest = Windows.of("deconv2d", x, np.shape(W)[2:], stride, pad, 1).spanned(np.shape(x)[2:])
@@ -314,57 +275,31 @@ def deconv2d(
     return DeconvNd(stride, pad, output_padding=padding)(x, W, b)
 
 
-@composite(
-    inputs=("img",),
-    samples=(
-        {"img": (2, 2, 4, 3), "kernel_size": 2},
-        {"img": (1, 2, 4, 5), "kernel_size": (3, 2), "stride": 2, "pad": 1, "to_matrix": False},
-    ),
-)
-def im2col(img: Any, kernel_size: Any, stride: Any = 1, pad: Any = 0, to_matrix: bool = True) -> Any:
-    """Give the windows of images (N, C, H, W): (N, C, h, w, windows down, windows across).
+def _blocks(rows: int, bytes_a_row: int) -> Iterator[slice]:
+    """Give slices of rows, of as many as a block holds."""
+    step = max(1, _BLOCK // max(1, bytes_a_row))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
 
-    As a matrix they are one row a window: (N * down * across, C * h * w).
+
+def _stacked(x: Any, count: int, k: int, stride: int, dilation: int) -> Any:
+    """Give `count` matrices, each of k rows of x one below the other; without dilation, a view.
+
+    x is (groups, rows, height, places), and the result (groups, count, k * height, places).
     """
-    _check_plane("im2col", img)
-    columns = Unfold(kernel_size, stride, pad)(img)
-    if not to_matrix:
-        return columns
-    N, C, *kernel, down, across = columns.shape
-    return np.transpose(columns, (0, 4, 5, 1, 2, 3)).reshape(N * down * across, C * prod(kernel))
+    groups, _, *shape = x.shape
+    group, row, *steps = x.strides
+    strides = group, row * stride, row * dilation, *steps
+    return as_strided(x, (groups, count, k, *shape), strides).reshape(groups, count, k * shape[0], shape[1])
 
 
-@composite(
-    inputs=("col",),
-    samples=(
-        {"col": (12, 8), "input_shape": (2, 2, 4, 3), "kernel_size": 2},
-        {
-            "col": (1, 2, 3, 2, 2, 3),
-            "input_shape": (1, 2, 4, 5),
-            "kernel_size": (3, 2),
-            "stride": 2,
-            "pad": 1,
-            "to_matrix": False,
-        },
-    ),
-)
-def col2im(
-    col: Any,
-    input_shape: tuple[int, int, int, int],
-    kernel_size: Any,
-    stride: Any = 1,
-    pad: Any = 0,
-    to_matrix: bool = True,
-) -> Any:
-    """Add the windows that `im2col` gives up to images of `input_shape`: its transpose, no inverse."""
-    N, C, *shape = input_shape
-    if to_matrix:
-        windows = Windows.of("col2im", np.empty(input_shape), kernel_size, stride, pad, 1)
-        counts = windows.counts(tuple(shape))
-        col = np.transpose(np.reshape(col, (N, *counts, C, *windows.kernel)), (0, 3, 4, 5, 1, 2))
-    return Fold(tuple(shape), kernel_size, stride, pad)(col)
+def _spread(x: Any, rows: int, windows: Windows) -> Any:
+    """Put rows of zeros between those of x, and before them as many as a window has after its first.
 
-
-def _check_plane(name: str, x: Any) -> None:
-    if np.ndim(x) != 4:
-        raise ValueError(f"{name}: the images have shape {np.shape(x)}; expected (N, C, H, W)")
+    x is (groups, rows, height, places). The window that ends with a row is then the one that
+    holds all rows from which that row gets something.
+    """
+    lead, stride = windows.extent[0] - 1, windows.stride[0]
+    y = np.zeros((len(x), lead + rows, *x.shape[2:]), x.dtype)
+    y[:, lead::stride][:, : x.shape[1]] = x
+    return y

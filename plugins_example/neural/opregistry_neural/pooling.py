@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from opregistry_neural.convolution import Fold, Unfold
+from opregistry_neural.columns import Fold, Unfold
 from opregistry_neural.windows import Windows, in_order
 from registry import Function, composite
 

@@ -1,21 +1,20 @@
 """Windows: the places where a kernel is laid over the last axes of an array, and a view through them.
 
-Convolution, pooling and the columns of an image differ in what they do with that view.
-Its last axis in memory is the batch, if the array is made so (`padded`): then each step
-of NumPy's inner loops runs over a row of all images, and a matrix product needs no copy.
+Convolution and pooling differ in what they do with that view. The arrays that are made
+here, and so the results, have the axes (N, C, height, width) in another order in memory:
+height, C, width, N. Then NumPy's inner loops run over the rows of all images at once, and
+the columns of a convolution are a view of arrays that repeat x as often as the kernel is
+wide, not as often as it has elements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-
-_BLOCK = 2**22  # bytes of columns at once: what stays in a cache, and bounds the memory
 
 
 @dataclass(frozen=True)
@@ -74,23 +73,23 @@ class Windows:
         rest = _per_axis(self.operator, "output_padding", more, len(counts), 0)
         steps = list(zip(counts, self.stride, self.extent, self.padding, rest, strict=True))
         shape = tuple([(n - 1) * s + e - 2 * p + r for n, s, e, p, r in steps])
-        if any(r >= s for _, s, _, _, r in steps) or min(shape) < 0:
+        if any(r >= s for _, s, _, _, r in steps) or min(shape) < 0 or min(counts) < 1:
             raise ValueError(
                 f"{self.operator}: {counts} windows with stride {self.stride}, padding {self.padding} and "
-                f"output_padding {rest} come from axes of lengths {shape}; expected an output_padding "
-                "less than the stride, and lengths of 0 or more"
+                f"output_padding {rest} come from axes of lengths {shape}; expected one window at least, "
+                "an output_padding less than the stride, and lengths of 0 or more"
             )
         return shape
 
     def full(self, shape: tuple[int, ...], fill: float, dtype: Any) -> Any:
         """Make an array of one number, for what has this shape and the padding around it."""
-        lead = len(shape) - len(self.padding)
-        padding = (0,) * lead + self.padding
-        first, *others = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
-        return batch_first(np.full((*others, first), fill, dtype))
+        padding = (0,) * (len(shape) - len(self.padding)) + self.padding
+        padded = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
+        there, back = orders(len(shape))
+        return np.full([padded[i] for i in there], fill, dtype).transpose(back)
 
     def padded(self, x: Any, fill: float = 0) -> Any:
-        """Give x with the padding around it, its first axis the last in memory: a copy, or x itself."""
+        """Give x with the padding around it, in the order of `in_order`: a copy, or x itself."""
         if not any(self.padding):
             return in_order(x)
         y = self.full(x.shape, fill, x.dtype)
@@ -118,35 +117,28 @@ class Windows:
         for place in np.ndindex(self.kernel):
             yield (..., *place, *[slice(None)] * len(place))
 
-    def blocks(self, padded: Any, counts: tuple[int, ...]) -> Iterator[tuple[slice, Any]]:
-        """Give the windows of (N, C, ...) block by block: (C, *kernel, *rows of windows, N).
-
-        With each comes the slice of it among all windows, prod(counts) * N.
-        """
-        view = self.view(padded, counts)
-        view = view.transpose(*range(1, view.ndim), 0)
-        row = prod(counts[1:]) * len(padded)
-        bytes_a_row = row * view.itemsize * prod(view.shape[: len(self.kernel) + 1])
-        rows = max(1, _BLOCK // max(bytes_a_row, 1))
-        first = (slice(None),) * (1 + len(self.kernel))
-        for start in range(0, counts[0], rows):
-            stop = min(start + rows, counts[0])
-            yield slice(start * row, stop * row), view[(*first, slice(start, stop))]
-
-
-def batch_last(x: Any) -> Any:
-    """Move the first axis to the end, and make that the order in memory."""
-    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
-
-
-def batch_first(x: Any) -> Any:
-    """Undo `batch_last`, as a view."""
-    return x.transpose(-1, *range(x.ndim - 1))
+    def beyond_first(self) -> Windows:
+        """Give those over the axes after the first."""
+        return Windows(self.kernel[1:], self.stride[1:], self.padding[1:], self.dilation[1:], self.operator)
 
 
 def in_order(x: Any) -> Any:
-    """Give x with its first axis the last in memory: a copy, or x itself."""
-    return batch_first(batch_last(x))
+    """Give x with axes in memory as this module has them: a copy, or x itself where they are so."""
+    there, back = orders(x.ndim)
+    return np.ascontiguousarray(x.transpose(there)).transpose(back)
+
+
+def orders(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Give the order of (N, C, *spatial) in memory, and the way back."""
+    if ndim < 3:
+        return tuple(range(ndim)), tuple(range(ndim))
+    return (2, 1, *range(3, ndim), 0), (ndim - 1, 1, 0, *range(2, ndim - 1))
+
+
+def check_plane(name: str, x: Any) -> None:
+    """Refuse what is no batch of images with two spatial axes."""
+    if np.ndim(x) != 4:
+        raise ValueError(f"{name}: the images have shape {np.shape(x)}; expected (N, C, H, W)")
 
 
 def _per_axis(operator: Any, what: str, value: Any, ndim: int, least: int) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-
 from opregistry_neural.attention import dot_product_attention
-from opregistry_neural.convolution import ConvNd, DeconvNd, Fold, Unfold
+from opregistry_neural.columns import Fold, Unfold
+from opregistry_neural.convolution import ConvNd, DeconvNd
 from opregistry_neural.normalization import batchnorm, layer_norm, normalize_batch
 from opregistry_neural.pooling import AveragePool, MaxPool
 from opregistry_neural.recurrent import Gru
+
 from registry import Variable
 
 torch = pytest.importorskip("torch")
