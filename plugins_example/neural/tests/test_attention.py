@@ -11,10 +11,8 @@ Q, K, V = (RNG.standard_normal(s) for s in ((2, 3, 4, 5), (2, 6, 4, 5), (2, 6, 4
 
 
 def by_definition(q, k, v, added=0.0, scale=None):
-    scores = (
-        np.einsum("btnh,bsnh->bnts", q, k) * (1 / np.sqrt(q.shape[-1]) if scale is None else scale) + added
-    )
-    weights = np.exp(scores)
+    scale = 1 / np.sqrt(q.shape[-1]) if scale is None else scale
+    weights = np.exp(np.einsum("btnh,bsnh->bnts", q, k) * scale + added)
     return np.einsum("bnts,bsnh->btnh", weights / weights.sum(axis=-1, keepdims=True), v)
 
 

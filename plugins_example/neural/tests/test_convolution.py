@@ -48,10 +48,9 @@ def test_the_transpose_is_the_transpose(case):
     x, W = rng.standard_normal(case[0]), rng.standard_normal(case[1])
     y = by_definition(x, W, *case[2:])
     gy = rng.standard_normal(y.shape)
-    _, padding, dilation = how = case[2:5]
     spanned = [
         (n - 1) * s + d * (k - 1) + 1 - 2 * p
-        for n, k, s, p, d in zip(y.shape[2:], W.shape[2:], *how, strict=True)
+        for n, k, s, p, d in zip(y.shape[2:], W.shape[2:], *case[2:5], strict=True)
     ]
     rest = tuple(np.subtract(x.shape[2:], spanned))
     transposed = DeconvNd(*case[2:], rest)(gy, W, None).data

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from opregistry_neural.recurrent import Gru
 
-SHAPES = {
-    f"{kind}{gate}": shape for gate in "zrh" for kind, shape in (("U", (2, 3)), ("W", (3, 3)), ("b", (3,)))
-}
+KINDS = {"U": (2, 3), "W": (3, 3), "b": (3,)}
+SHAPES = {kind + gate: shape for gate in "zrh" for kind, shape in KINDS.items()}
 
 
 def arguments(**changed):
