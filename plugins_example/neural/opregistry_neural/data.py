@@ -82,5 +82,7 @@ class DataLoader:
         try:
             from tqdm import tqdm
         except ImportError as error:
-            raise ImportError("DataLoader: progress needs tqdm: python -m pip install tqdm") from error
+            raise ImportError(
+                'DataLoader: a progress bar needs tqdm: python -m pip install "opregistry-neural[progress]"'
+            ) from error
         return tqdm(numbers, desc=self.progress, unit="batch", disable=None)

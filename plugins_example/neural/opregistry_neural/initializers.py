@@ -1,50 +1,42 @@
-"""First values of weights: arrays of random numbers whose spread keeps signals at one size.
+"""First values of weights: random numbers whose spread keeps signals at one size.
 
-The first two axes of a weight are its units; any others are the window of a convolution.
-Each function takes the shape, the counts of inputs and outputs of one unit, a random
-generator and a dtype.
+Each function takes a random generator, a shape, and how many inputs and outputs a unit has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
 Shape = tuple[int, ...]
-Initializer = Callable[[Shape, int, int, np.random.Generator, Any], Any]
+Initializer = Callable[[np.random.Generator, Shape, int, int], Any]
 
 
-def zeros(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator, dtype: Any) -> Any:
-    """Give zeros."""
-    return np.zeros(shape, dtype)
+def lecun_normal(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Any:
+    """Give normal numbers of variance 1 / fan_in, for selu and linear units (LeCun et al., 1998)."""
+    return rng.standard_normal(shape) * sqrt(1 / fan_in)
 
 
-def lecun_normal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator, dtype: Any) -> Any:
-    """Give normal numbers of variance 1 / fan_in, for selu and sigmoid (LeCun et al., 1998)."""
-    return _normal(shape, 1 / fan_in, rng, dtype)
-
-
-def he_normal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator, dtype: Any) -> Any:
+def he_normal(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Any:
     """Give normal numbers of variance 2 / fan_in, for relu and its kin (He et al., 2015)."""
-    return _normal(shape, 2 / fan_in, rng, dtype)
+    return rng.standard_normal(shape) * sqrt(2 / fan_in)
 
 
-def glorot_uniform(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator, dtype: Any) -> Any:
+def glorot_uniform(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Any:
     """Give uniform numbers of variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
     bound = sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-bound, bound, shape).astype(dtype)
+    return rng.uniform(-bound, bound, shape)
 
 
-def orthogonal(shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator, dtype: Any) -> Any:
-    """Give a matrix with orthonormal rows or columns, for recurrent weights (Saxe et al., 2014)."""
-    rows, columns = shape[0], int(np.prod(shape[1:]))
+def orthogonal(rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Any:
+    """Give a matrix of orthonormal rows or columns, for recurrent weights (Saxe et al., 2014).
+
+    Further axes count as columns.
+    """
+    rows, columns = shape[0], prod(shape[1:])
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-    q = q * np.sign(np.diagonal(r))  # without this the signs are not uniformly distributed
-    return (q if rows >= columns else q.T).reshape(shape).astype(dtype)
-
-
-def _normal(shape: Shape, variance: float, rng: np.random.Generator, dtype: Any) -> Any:
-    return (rng.standard_normal(shape) * sqrt(variance)).astype(dtype)
+    q *= np.sign(np.diagonal(r))  # without this, signs of qr's choice would not be random
+    return (q if rows >= columns else q.T).reshape(shape)

@@ -1,7 +1,8 @@
 """Rules by which gradients change parameters.
 
 A step writes into the parameters' arrays, in place; a parameter without a gradient
-stays as it is.
+stays as it is. Of complex parameters, the conjugate of the gradient is the direction in
+which a real loss rises most steeply.
 """
 
 from __future__ import annotations
@@ -28,16 +29,18 @@ class Optimizer:
     Raises
     ------
     ValueError
-        If there are no parameters, or one stands there twice.
+        If there are no parameters, one stands there twice, or one is of integers.
     """
 
     def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
-        self.parameters = list(parameters)
+        self.parameters, name = list(parameters), type(self).__name__
         self.lr = lr
         if not self.parameters:
-            raise ValueError(f"{type(self).__name__}: there are no parameters; pass model.parameters()")
+            raise ValueError(f"{name}: there are no parameters; pass model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
-            raise ValueError(f"{type(self).__name__}: a parameter stands twice among parameters")
+            raise ValueError(f"{name}: a parameter stands twice among parameters; pass each once")
+        if wrong := {str(p.dtype) for p in self.parameters if p.dtype.kind not in "fc"}:
+            raise ValueError(f"{name}: expected parameters of floating or complex numbers, found {wrong}")
 
     def cleargrads(self) -> None:
         """Forget all gradients."""
@@ -48,7 +51,7 @@ class Optimizer:
         """Change each parameter that has a gradient."""
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
-                self.update(i, parameter.data, _plain(parameter.grad))
+                self.update(i, parameter.data, _plain(parameter.grad).conj())
 
     def update(self, i: int, x: Any, gradient: Any) -> None:
         """Change the array x of parameter number i, in place."""
@@ -88,7 +91,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square (Kingma and Ba, 2015).
 
-    m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g**2, x = x - lr m' / (sqrt(v') + eps), where
+    m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) |g|**2, x = x - lr m' / (sqrt(v') + eps), where
     m' = m / (1 - b1**t) and v' = v / (1 - b2**t) in step t.
 
     Parameters
@@ -98,7 +101,7 @@ class Adam(Optimizer):
     eps : float
         Keeps the denominator from 0.
     weight_decay : float
-        What share of x is taken off it in each step, times lr (AdamW, Loshchilov and Hutter, 2019).
+        What share of x is taken off it before each step, times lr (Loshchilov and Hutter, 2019).
     """
 
     def __init__(
@@ -111,18 +114,27 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
-        self.moments = [(np.zeros_like(p.data), np.zeros_like(p.data)) for p in self.parameters]
+        self.moments = [(np.zeros_like(p.data), np.zeros_like(p.data.real)) for p in self.parameters]
+        self.scratch = [np.empty_like(p.data) for p in self.parameters]  # new arrays would take longer
         self.steps = [0] * len(self.parameters)
 
     def update(self, i: int, x: Any, gradient: Any) -> None:
-        (m, v), (b1, b2) = self.moments[i], self.betas
+        (m, v), (b1, b2), s = self.moments[i], self.betas, self.scratch[i]
         self.steps[i] += 1
-        m += (1 - b1) * (gradient - m)
-        v += (1 - b2) * (gradient * gradient - v)
+        m *= b1
+        m += np.multiply(gradient, 1 - b1, out=s)
+        v *= b2
+        np.multiply(gradient, gradient.conj(), out=s)
+        s *= 1 - b2
+        v += s.real
         first, second = 1 - b1 ** self.steps[i], sqrt(1 - b2 ** self.steps[i])
+        np.sqrt(v, out=s)
+        s += self.eps * second
+        np.divide(m, s, out=s)
+        s *= self.lr * second / first
         if self.weight_decay:
-            x -= self.lr * self.weight_decay * x
-        x -= (self.lr / first) * m / (np.sqrt(v) / second + self.eps)
+            x *= 1 - self.lr * self.weight_decay
+        x -= s
 
 
 def clip_grads(parameters: Iterable[Variable], max_norm: float) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from opregistry_neural.layers import Layer
+from opregistry_neural.layer import Layer
 
 
 def save(path: str | os.PathLike[str], layer: Layer) -> None:
@@ -38,5 +38,8 @@ def load(path: str | os.PathLike[str], layer: Layer) -> None:
         If the file's names, shapes or kinds of numbers are not the layer's, which then
         stays as it was; or if it holds pickled objects, which are never loaded.
     """
-    with np.load(path, allow_pickle=False) as file:
-        layer.load_state({name: file[name] for name in file.files})
+    file = np.load(path, allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise ValueError(f"load: {path} holds one array; expected named arrays, as 'save' writes them")
+    with file:
+        layer.load_state(file)
