@@ -35,9 +35,12 @@ def _diagonal(x: Any) -> Any:
     return x[..., np.newaxis] * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def _equal(w: Any) -> Any:
-    """Say which pairs of values are equal but for rounding, each with itself among them."""
-    largest = np.sum(np.absolute(w), axis=-1)[..., np.newaxis, np.newaxis]
+def _equal(w: Any, condition: Any = 1.0) -> Any:
+    """Say which pairs of values are equal but for rounding, each with itself among them.
+
+    Rounding is the more, the worse the condition of the matrix of vectors.
+    """
+    largest = condition * np.sum(np.absolute(w), axis=-1)[..., np.newaxis, np.newaxis]
     return np.less_equal(np.absolute(_differences(w)), 4 * float(np.finfo(w.dtype).eps) * largest)
 
 
@@ -57,24 +60,29 @@ def _felt(turn: Any, *gradients: Any) -> Any:
     return np.greater(np.absolute(turn), float(np.finfo(turn.dtype).eps) ** 0.5 * size)
 
 
-def _free_turns_felt(turn: Any, values_used: bool, *gradients: Any) -> Any:
+def _free_turns_felt(turn: Any, gw: Any, *gradients: Any) -> Any:
     """Say which pairs of vectors a result depends on by a turn of both, were they of one value.
 
     A turn is skew-Hermitian, so `turn` is blind to it where Hermitian; but where the values
     are used, that part may stand for an f'(w).
     """
     felt = _felt(turn - adjoint(turn), *gradients)
-    if values_used:
-        felt = felt | _felt(turn * (1 - np.eye(turn.shape[-1], dtype=turn.dtype)), *gradients)
-    return felt
+    if gw is None:
+        return felt
+    return felt | _felt(turn * (1 - np.eye(turn.shape[-1], dtype=turn.dtype)), *gradients) | _unlike(gw)
 
 
-def _among_vectors(w: Any, gw: Any, turn: Any, felt: Any) -> Any:
+def _unlike(gw: Any) -> Any:
+    """Say which pairs of values have unlike gradients, as v f(w) v^H gives them where f'(w) is not 0."""
+    return _felt(_differences(gw), _diagonal(gw))
+
+
+def _among_vectors(w: Any, gw: Any, turn: Any, felt: Any, condition: Any = 1.0) -> Any:
     """Give the gradient of inv(v) x v from those of eigenvalues and turns; nan for free turns felt."""
     values = 0 if gw is None else _diagonal(gw)
     if turn is None:
         return values
-    equal = _equal(w)
+    equal = _equal(w, condition)
     return values + np.where(equal & felt, np.nan, turn * _reciprocal(_differences(w), equal))
 
 
@@ -138,7 +146,7 @@ class Eigh(Function):
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
         turn = None if gv is None else swapped(v) @ gv
-        felt = gv is not None and _free_turns_felt(turn, gw is not None, gv)
+        felt = gv is not None and _free_turns_felt(turn, gw, gv)
         gx = np.conjugate(v) @ _among_vectors(w, gw, turn, felt) @ swapped(v)
         gx = gx + adjoint(gx)
         return lower(gx) if self.triangle == "L" else swapped(lower(swapped(gx)))
@@ -174,8 +182,10 @@ class Eig(Function):
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
         turn = None if gv is None else swapped(v) @ _of_any_length(v, gv)
-        felt = gv is not None and _felt(turn, gv)
-        return np.linalg.solve(swapped(v), _among_vectors(w, gw, turn, felt) @ swapped(v))
+        felt = gv is not None and _felt(turn, gv) | (False if gw is None else _unlike(gw))
+        inverse = np.linalg.inv(v)
+        condition = np.sum(np.absolute(inverse), axis=(-2, -1), keepdims=True)
+        return swapped(inverse) @ _among_vectors(w, gw, turn, felt, condition) @ swapped(v)
 
     @classmethod
     def from_numpy(cls, a: Any) -> Any:
@@ -236,7 +246,7 @@ class Svd(Function):
         if gu is not None or gvh is not None:
             u, gu = _without_further(u, gu, n)
             v, gv = _without_further(v, None if gvh is None else adjoint(gvh), n)
-            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs is not None)
+            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs)
         return gx
 
     @classmethod
@@ -256,31 +266,32 @@ def _without_further(u: Any, gu: Any, n: int) -> Any:
     if u.shape[-1] == n:
         return u, gu
     first, others, further = u[..., :n], u[..., n:], gu[..., n:]
-    undefined = np.any(_free_turns_felt(swapped(others) @ further, False, gu), axis=(-2, -1), keepdims=True)
+    undefined = np.any(_free_turns_felt(swapped(others) @ further, None, gu), axis=(-2, -1), keepdims=True)
     further = np.where(undefined, np.nan, further)
     return first, gu[..., :n] - np.conjugate(others) @ adjoint(further) @ np.conjugate(first)
 
 
-def _singular_vectors_gradient(u: Any, s: Any, v: Any, gu: Any, gv: Any, values_used: bool) -> Any:
+def _singular_vectors_gradient(u: Any, s: Any, v: Any, gu: Any, gv: Any, gs: Any) -> Any:
     """Give the gradient of u and v by x, whose derivation is that of Giles (2008), 3.3.
 
     Vectors of one singular value turn against each other as x says, and freely together;
-    each of them turns freely where that value is 0.
+    each of them turns freely where that value is 0, and there u f(s) v^H needs f'(0).
     """
     rows, columns = s[..., :, np.newaxis], s[..., np.newaxis, :]
     eps = float(np.finfo(s.dtype).eps)
     zero = np.less_equal(s, 4 * eps * np.sum(s, axis=-1, keepdims=True))[..., np.newaxis, :]
+    values_felt = False if gs is None else _felt(gs[..., np.newaxis, :], _diagonal(gs))
 
-    def over_s(turn: Any) -> Any:
-        undefined = zero & _felt(turn, gu, gv)
+    def over_s(turn: Any, values_felt: Any = values_felt) -> Any:
+        undefined = zero & (_felt(turn, gu, gv) | values_felt)
         return np.where(undefined, np.nan, turn * _reciprocal(columns, zero))
 
     turn_u, turn_v, equal = swapped(u) @ gu, swapped(v) @ gv, _equal(s)
     gaps = _reciprocal(_differences(s) * np.where(equal, 1, rows + columns), equal)
     skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
-    undefined = equal & _free_turns_felt(turn_u + turn_v, values_used, gu, gv)
+    undefined = equal & _free_turns_felt(turn_u + turn_v, gs, gu, gv)
     middle = gaps * (skew_u * columns + rows * skew_v)
-    middle = middle + np.where(equal, over_s(skew_u - skew_v) / 4, 0)
+    middle = middle + np.where(equal, over_s(skew_u - skew_v, np.iscomplexobj(u) & values_felt) / 4, 0)
     gx = np.conjugate(u) @ np.where(undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
         gx = gx + over_s(gu - np.conjugate(u) @ turn_u) @ swapped(v)

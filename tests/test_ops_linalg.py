@@ -118,6 +118,7 @@ def test_gradients_of_what_does_not_depend_on_phases(f, x):
 EQUAL = np.diag([2.0, 2.0, 3.0])
 ROTATION = np.linalg.qr(SQUARE[:3, :3])[0]
 ROTATED = ROTATION @ EQUAL @ ROTATION.T
+OBLIQUE = ROTATION + 2 * np.outer(SQUARE[0, :3], SQUARE[1, :3])
 TURNED = np.linalg.qr(COMPLEX[:3, :3])[0]
 EQUAL_AND_OPPOSITE = np.diag([2.0, -2.0, 3.0, 1.0])
 
@@ -167,6 +168,7 @@ def nearest_unitary(x):
         (symmetrized(principal_components), TURNED @ EQUAL @ adjoint(TURNED)),
         (symmetrized(lambda x: np.sum(np.linalg.eigvalsh(x) ** 3)), ROTATED),
         (projector_by_eig, SQUARE[:3, :3] @ EQUAL @ np.linalg.inv(SQUARE[:3, :3])),
+        (projector_by_eig, OBLIQUE @ EQUAL @ np.linalg.inv(OBLIQUE)),
         (lambda x: np.sum(np.real(np.linalg.eigvals(x)) ** 3), np.eye(3)),
         (range_of_columns, COMPLEX[:, :2] @ np.diag([2.0, 2.0])),
         (approximation_of_low_rank, ROTATION @ np.diag([3.0, 2.0, 2.0]) @ ROTATION),
@@ -184,6 +186,22 @@ def test_equal_values_give_what_does_not_depend_on_single_vectors(f, x):
     np.testing.assert_allclose(gradient(f, x), differences(f, x), rtol=1e-6, atol=1e-6)
 
 
+def x_by_eig(results):
+    w, v = results
+    return (v * w) @ np.linalg.inv(v)
+
+
+def x_by_svd(results):
+    u, s, vh = results
+    return (u * s) @ vh
+
+
+def test_a_matrix_from_its_svd_has_its_gradient_beside_a_single_value_of_0():
+    x = ROTATION @ np.diag([3.0, 2.0, 0.0])
+    found = gradient(lambda x: weighted(x_by_svd(np.linalg.svd(x))), x)
+    np.testing.assert_allclose(found, np.real(WEIGHTS[:3, :3]), atol=1e-12)
+
+
 def function_by_eigh(f):
     def of_matrix(x):
         w, v = np.linalg.eigh(x)
@@ -197,6 +215,12 @@ def function_by_eigh(f):
     [
         (function_by_eigh(np.exp), np.eye(3)),
         (function_by_eigh(np.sqrt), ROTATED),
+        (function_by_eigh(lambda w: w - 2), ROTATED),  # f(w) is 0, and f'(w) is not
+        (lambda x: weighted(x_by_eig(np.linalg.eig(x))), np.eye(3)),
+        (lambda x: weighted(x_by_eig(np.linalg.eig(x))), OBLIQUE @ EQUAL @ np.linalg.inv(OBLIQUE)),
+        (lambda x: weighted(x_by_svd(np.linalg.svd(x))), ROTATION @ np.diag([3.0, 0.0, 0.0])),
+        (lambda x: weighted(x_by_svd(np.linalg.svd(x, False))), np.outer(SQUARE[0], [1.0, 2.0])),
+        (lambda x: weighted(x_by_svd(np.linalg.svd(x))), TURNED @ np.diag([3.0, 2.0, 0.0])),
         (lambda x: np.linalg.eigh(x)[1][0, 0], ROTATED),
         (lambda x: weighted(np.linalg.eigh(x)[1]), HERMITIAN),  # phases are free
         (lambda x: np.real(np.linalg.eig(x)[1][0, 1]), EQUAL),
