@@ -22,9 +22,9 @@ class Elementwise(Function):
         raise NotImplementedError(f"{type(self).__name__} gives no slope(self, x)")
 
     def backward(self, gy):
-        *parameters, x = self.xs
+        *parameters, x = floats(self.xs)
         refuse_gradient(self, len(parameters))
-        gx = gy * self.slope(*[1.0 * real_parameter(p) for p in parameters], x)
+        gx = gy * self.slope(*map(real_parameter, parameters), x)
         return (*[None] * len(parameters), gx)
 
 
@@ -48,6 +48,11 @@ def refuse_gradient(function, count):
 def real_parameter(p):
     """Give a real number that became complex beside a complex input as a real one again."""
     return p.real if p.dtype.kind == "c" and not np.any(p.imag) else p
+
+
+def floats(xs):
+    """Give integers as floating numbers, whose products do not overflow."""
+    return [x if x.dtype.kind in "fc" else 1.0 * x for x in xs]
 
 
 def parted(condition, x, inside, outside):

@@ -41,7 +41,7 @@ def _right_half(n, z):
     small, far = np.where(near, z, 0), np.where(near, 7, z)
     up = _recurrence(n, small, 2 / sqrt(pi), special.erfcx(small))
     down = 2 / sqrt(pi)
-    ratio = 1 / (far + np.sqrt(far * far + 2 * (n + _TERMS)))
+    ratio = 1 / (far + np.sqrt(np.abs(far) ** 2 + 2 * (n + _TERMS)))
     for k in range(n + _TERMS, -1, -1):
         ratio = 1 / (2 * far + 2 * (k + 1) * ratio)
         down = down * ratio if k <= n else down

@@ -189,8 +189,8 @@ def _scaled_slope(v, x):
 
     There the recurrence is the small difference of large numbers.
     """
-    far = np.greater(np.absolute(x), 30 + 4 * v * v)
-    large, near = parted(far, x, 30 + 4 * v * v, 1)
+    far = np.greater(np.absolute(x), 30 + v * v / 2)
+    large, near = parted(far, x, 30 + v * v / 2, 1)
     recurrence = (special.ive(v - 1, near) + special.ive(v + 1, near)) / 2
     recurrence = recurrence - np.sign(near) * special.ive(v, near)
     large = np.absolute(large)
@@ -198,6 +198,6 @@ def _scaled_slope(v, x):
     for k in range(1, 20):
         term = term * ((2 * k - 1) ** 2 - 4 * v * v) / (8 * k * large)
         total = total + (k + 0.5) * term
-    parity = np.where(np.less(x, 0), (-1.0) ** (v + 1), 1.0)
-    expansion = -parity * total / (large * np.sqrt(2 * pi * large))
+    mirrored = np.where(np.less(x, 0), -np.cos(pi * v), 1)  # ive(v, -x) is (-1) ** v times ive(v, x)
+    expansion = -mirrored * total / (large * np.sqrt(2 * pi * large))
     return np.where(far, expansion, recurrence)

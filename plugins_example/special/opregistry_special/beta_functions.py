@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import special
 
+from opregistry_special._elementwise import floats
 from opregistry_special.gamma_functions import digamma_difference
 from registry import Function
 
@@ -18,7 +19,7 @@ class Beta(Function):
         return special.beta(a, b)
 
     def backward(self, gy):
-        (a, b), (y,) = self.xs, self.ys
+        (a, b), (y,) = floats(self.xs), self.ys
         return -gy * y * digamma_difference(a, b), -gy * y * digamma_difference(b, a)
 
 
@@ -34,7 +35,7 @@ class Betaln(Function):
         return special.betaln(a, b)
 
     def backward(self, gy):
-        a, b = self.xs
+        a, b = floats(self.xs)
         return -gy * digamma_difference(a, b), -gy * digamma_difference(b, a)
 
 
@@ -59,7 +60,7 @@ class Comb(Function):
         return np.asarray(y, np.result_type(N, k, np.float32))
 
     def backward(self, gy):
-        (n, k), (y,) = self.xs, self.ys
+        (n, k), (y,) = floats(self.xs), self.ys
         n = n + k - 1 if self.repetition else n
         some = np.not_equal(y, 0)
         n, k = np.where(some, n, 1), np.where(some, k, 0)
@@ -85,7 +86,7 @@ class Factorial(Function):
         return np.array(special.factorial(n, extend=self.extend), np.result_type(n, np.float32))
 
     def backward(self, gy):
-        (n,), (y,) = self.xs, self.ys
+        (n,), (y,) = floats(self.xs), self.ys
         some = np.not_equal(y, 0)
         return gy * y * special.digamma(np.where(some, n, 0) + 1)
 

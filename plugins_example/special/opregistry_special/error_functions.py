@@ -5,7 +5,7 @@ from math import pi, sqrt
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise, parted
+from opregistry_special._elementwise import Elementwise, floats, parted
 from opregistry_special._iterated_erfc import IteratedErfc
 from registry import Function
 
@@ -137,7 +137,7 @@ class Fresnel(Function):
         return special.fresnel(z)
 
     def backward(self, g_s, g_c):
-        (z,) = self.xs
+        (z,) = floats(self.xs)
         n = np.round(np.real(z))  # z * z / 2 up to multiples of 2, which loses fewer digits of a large z
         f = z - n
         angle = pi * (np.mod(n * n, 4) / 2 + n * f + f * f / 2)
@@ -155,7 +155,7 @@ class OwensT(Function):
         return special.owens_t(h, a)
 
     def backward(self, gy):
-        h, a = self.xs
+        h, a = floats(self.xs)
         density = np.exp(-h * h / 2) / sqrt(2 * pi)
         by_h = -density * special.erf(a * h * sqrt(0.5)) / 2
         by_a = np.exp(-h * h * (1 + a * a) / 2) / (2 * pi * (1 + a * a))

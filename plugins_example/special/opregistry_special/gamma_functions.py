@@ -5,7 +5,7 @@ from math import factorial, pi
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise, parted, real_parameter, refuse_gradient
+from opregistry_special._elementwise import Elementwise, floats, parted, real_parameter, refuse_gradient
 from opregistry_special._zeta import hurwitz_zeta, hurwitz_zeta_difference
 from registry import Function
 
@@ -83,7 +83,7 @@ class Poch(Function):
         return special.poch(z, m)
 
     def backward(self, gy):
-        (z, m), (y,) = self.xs, self.ys
+        (z, m), (y,) = floats(self.xs), self.ys
         by_m = y * special.digamma(z + m)
         positive = np.logical_and(np.greater(z, 0), np.greater(z + m, 0))
         (right, left), (far, near) = parted(positive, z, 1, 0), parted(positive, m, 1, 1)
@@ -189,5 +189,5 @@ class Zeta(Function):
 
     def backward(self, gy):
         refuse_gradient(self, 1)
-        x, q = self.xs
+        x, q = floats(self.xs)
         return None, gy * -x * Zeta()(x + 1, q)

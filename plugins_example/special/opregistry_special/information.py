@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import Elementwise, parted
+from opregistry_special._elementwise import Elementwise, floats, parted
 from registry import Function
 
 
@@ -25,7 +25,10 @@ class _Pairwise(Function):
 
 
 class RelEntr(_Pairwise):
-    """x * log(x / y), 0 where x is 0, infinite where x or y is negative."""
+    """x * log(x / y), 0 where x is 0, infinite where x or y is negative.
+
+    Where both are 0, both derivatives are 0.
+    """
 
     implements = special.rel_entr
     domain = (0, np.inf)
@@ -34,12 +37,15 @@ class RelEntr(_Pairwise):
         return special.rel_entr(x, y)
 
     def backward(self, gy):
-        x, y = self.xs
-        return gy * (_log_ratio(x, y) + 1), -gy * _ratio(x, y)
+        x, y, gy = _without_zeros(*floats(self.xs), gy)
+        return gy * (_log_ratio(x, y) + 1), -gy * x / y
 
 
 class KlDiv(_Pairwise):
-    """x * log(x / y) - x + y, y where x is 0, infinite where x or y is negative."""
+    """x * log(x / y) - x + y, y where x is 0, infinite where x or y is negative.
+
+    Where both are 0, both derivatives are 0.
+    """
 
     implements = special.kl_div
     domain = (0, np.inf)
@@ -48,8 +54,14 @@ class KlDiv(_Pairwise):
         return special.kl_div(x, y)
 
     def backward(self, gy):
-        x, y = self.xs
-        return gy * _log_ratio(x, y), gy * _ratio(y - x, y)
+        x, y, gy = _without_zeros(*floats(self.xs), gy)
+        return gy * _log_ratio(x, y), gy * (y - x) / y
+
+
+def _without_zeros(x, y, gy):
+    """Give 1, 1 and 0 in place of x, y and gy where x and y are 0."""
+    zeros = np.logical_and(np.equal(x, 0), np.equal(y, 0))
+    return np.where(zeros, 1, x), np.where(zeros, 1, y), np.where(zeros, 0, gy)
 
 
 def _ratio(x, y):
@@ -73,7 +85,7 @@ class Xlogy(_Pairwise):
         return special.xlogy(x, y)
 
     def backward(self, gy):
-        x, y = self.xs
+        x, y = floats(self.xs)
         return gy * np.log(y), gy * _ratio(x, y)
 
 
@@ -86,7 +98,7 @@ class Xlog1py(_Pairwise):
         return special.xlog1py(x, y)
 
     def backward(self, gy):
-        x, y = self.xs
+        x, y = floats(self.xs)
         return gy * np.log1p(y), gy * _ratio(x, 1 + y)
 
 
@@ -123,7 +135,7 @@ class Boxcox(_Pairwise):
         return special.boxcox(x, lmbda)
 
     def backward(self, gy):
-        x, lmbda = self.xs
+        x, lmbda = floats(self.xs)
         return gy * x ** (lmbda - 1), gy * _boxcox_by_lmbda(x, np.log, lmbda, 0)
 
 
@@ -137,7 +149,7 @@ class Boxcox1p(_Pairwise):
         return special.boxcox1p(x, lmbda)
 
     def backward(self, gy):
-        x, lmbda = self.xs
+        x, lmbda = floats(self.xs)
         near = np.less(np.absolute(x), 0.5)
         small, large = parted(near, x, 0, 1)
         power = np.exp((lmbda - 1) * np.log1p(small))

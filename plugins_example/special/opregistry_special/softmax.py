@@ -23,7 +23,7 @@ class Softmax(Function):
 
 
 class LogSoftmax(Function):
-    """log(softmax(x, axis)), exact where the softmax is close to 0 or 1."""
+    """log(softmax(x, axis)), exact where the softmax is close to 0."""
 
     saves = ("ys",)
 

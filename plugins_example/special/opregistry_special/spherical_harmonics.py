@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from opregistry_special._elementwise import refuse_gradient
+from opregistry_special._elementwise import floats, refuse_gradient
 from registry import Function
 
 
@@ -28,9 +28,9 @@ class SphHarmY(Function):
 
     def backward(self, gy):
         refuse_gradient(self, 2)
-        n, m, theta, phi = self.xs
+        n, m, theta, phi = floats(self.xs)
         turn = np.exp(1j * phi)
-        up = np.sqrt(np.maximum((n - m) * (n + m + 1.0), 0)) * SphHarmY()(n, m + 1, theta, phi) / turn
-        down = np.sqrt(np.maximum((n + m) * (n - m + 1.0), 0)) * SphHarmY()(n, m - 1, theta, phi) * turn
+        up = np.sqrt(np.maximum((n - m) * (n + m + 1), 0)) * SphHarmY()(n, m + 1, theta, phi) / turn
+        down = np.sqrt(np.maximum((n + m) * (n - m + 1), 0)) * SphHarmY()(n, m - 1, theta, phi) * turn
         fold = np.where(np.less(np.sin(theta), 0), -1, 1)
         return None, None, gy * fold * (up - down) / 2, gy * 1j * m * SphHarmY()(n, m, theta, phi)
