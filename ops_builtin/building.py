@@ -182,12 +182,14 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 
 @composite(
-    implements=np.polyval,
-    samples=({"p": (3,), "x": (2,)}, {"p": (1,), "x": ()}, {"p": (4,), "x": (2, 3)}, {"p": (2,), "x": (0,)}),
+    implements=np.full_like,
+    samples=(
+        {"a": (2, 3), "fill_value": ()},
+        {"a": (2, 3), "fill_value": (3,)},
+        {"a": (0, 2), "fill_value": (), "shape": (2,)},
+    ),
 )
-def polyval(p: Any, x: Any) -> Any:
-    """Give the polynomial p[0] x ** (n - 1) + ... + p[n - 1], by Horner's rule."""
-    y: Any = np.zeros_like(x)
-    for coefficient in p:
-        y = y * x + coefficient
-    return y
+def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    """Give an array of the shape and type of `a`, filled with a number, or with what broadcasts to it."""
+    filled = np.broadcast_to(arrayed(fill_value), np.shape(a) if shape is None else shape)
+    return np.astype(filled, np.result_type(a) if dtype is None else dtype)

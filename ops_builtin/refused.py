@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 _MAKES_ARRAYS = "NumPy makes a plain array there and asks no operator; "
+_COUNTS = "counts are constant: call it on '.data', and sum weights by np.bincount(bins, weights)"
+_UNIQUE = "take the elements by x[np.unique(x.data, return_index=True)[1]]"
+_SETS = "it compares elements: find positions on '.data', and take those elements"
 
 FUNCTIONS = {
     "numpy.array": _MAKES_ARRAYS + "join Variables by np.stack or np.block",
@@ -18,4 +21,13 @@ FUNCTIONS = {
     "numpy.copyto": "it writes into an array in place; use np.where",
     "numpy.putmask": "it writes into an array in place; use np.where",
     "numpy.fill_diagonal": "it writes into an array in place; use np.where(np.eye(n, dtype=bool), value, a)",
+    "numpy.put_along_axis": "it writes into an array in place; use ops.set_item or np.where",
+    "numpy.polydiv": "divide values instead: np.polyval(p, x) / np.polyval(q, x)",
+    "numpy.apply_over_axes": "call the function itself, with axis=(...) and keepdims=True",
+    "numpy.histogram_bin_edges": "call it on '.data', or make edges by np.linspace",
+    **dict.fromkeys(("numpy.histogram", "numpy.histogram2d", "numpy.histogramdd"), _COUNTS),
+    **dict.fromkeys(
+        (f"numpy.unique{which}" for which in ("", "_all", "_counts", "_inverse", "_values")), _UNIQUE
+    ),
+    **dict.fromkeys((f"numpy.{name}" for name in ("union1d", "intersect1d", "setdiff1d", "setxor1d")), _SETS),
 }

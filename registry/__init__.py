@@ -41,6 +41,7 @@ from registry.function import Function
 from registry.guard import guard
 from registry.hookspecs import hookimpl
 from registry.modes import no_grad, using_config
+from registry.numpy_protocol import plain
 from registry.plugin_manager import PluginManager, Settings, connect, operator
 from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
 from registry.variable import Variable, as_array, as_variable
@@ -91,6 +92,7 @@ __all__ = [
     "operator",
     "operators_in",
     "ops",
+    "plain",
     "plugins",
     "prefer",
     "stop_gradient",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from registry.errors import AmbiguousOperatorError
 
 Function = Callable[..., Any]
@@ -103,7 +105,9 @@ def function_name(function: Function) -> str:
     name = getattr(function, "__name__", repr(function))
     if isinstance(owner, Hashable) and hasattr(owner, "nin"):
         return f"{function_name(owner)}.{name}"  # type: ignore[arg-type]
-    module = getattr(function, "__module__", None) or "numpy"
+    module = getattr(function, "__module__", None)
+    if module is None:  # a ufunc does not say whose it is
+        return f"numpy.{name}" if getattr(np, name, None) is function else str(name)
     return f"{module.removeprefix('_')}.{name}"
 
 

@@ -157,11 +157,11 @@ class _Verbatim:
 
 def checked_call(function: Callable[..., Any], composite: Callable[..., Any]) -> Callable[..., Any]:
     """Make what a call of a NumPy function reaches, where that is a function: it takes NumPy's arguments."""
-    accepted = signature(composite).parameters
+    accepted, name = signature(composite).parameters, function_name(function)
 
     @functools.wraps(composite)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return composite(*args, **supported(function_name(function), kwargs, accepted))
+        return composite(*args, **(supported(name, kwargs, accepted) if kwargs else kwargs))
 
     return call
 
@@ -187,14 +187,14 @@ def numpy_call(
     variadic = any(p.kind is Parameter.VAR_POSITIONAL for p in inputs)
     count = 1 if variadic else len(inputs)
     target = adapt or helper
-    accepted = signature(target).parameters
+    accepted, name = signature(target).parameters, function_name(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         if adapt is not None:
-            return adapt(**supported(function_name(function), given, accepted))
-        arrays = [given.pop(name) for name in names[:count] if name in given]
-        constants = supported(function_name(function), given, accepted)
+            return adapt(**supported(name, given, accepted))
+        arrays = [given.pop(key) for key in names[:count] if key in given]
+        constants = supported(name, given, accepted)
         return helper(*(arrays[0] if variadic else arrays), **constants)
 
     return call

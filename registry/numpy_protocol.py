@@ -28,7 +28,7 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plain(value: Any) -> Any:
-    """Replace every Variable in nested tuples, lists and dicts by its array."""
+    """Replace every Variable in nested tuples, lists, dicts and slices by its array."""
     if isinstance(value, NumPyProtocol):
         return value._value
     if hasattr(value, "_fields"):
@@ -37,6 +37,8 @@ def plain(value: Any) -> Any:
         return type(value)(map(plain, value))
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, slice):
+        return slice(plain(value.start), plain(value.stop), plain(value.step))
     return value
 
 
@@ -199,7 +201,7 @@ class NumPyProtocol:
 
 
 def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:
-    """Drop what says nothing (None, "no value", NumPy's defaults); refuse what no operator takes.
+    """Drop what says nothing of numbers, or what NumPy does anyway; refuse what no operator takes.
 
     Raises
     ------
@@ -208,7 +210,7 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
     """
     said = {k: v for k, v in kwargs.items() if v is not np._NoValue and (v is not None or k in parameters)}
     for key in [key for key in said if key not in parameters]:
-        if type(said[key]) in (bool, str) and said[key] == _DEFAULTS.get(key):
+        if key in _NOT_OF_NUMBERS or (type(said[key]) in (bool, str) and said[key] == _DEFAULTS.get(key)):
             del said[key]
             continue
         raise NoOperatorError(
@@ -218,9 +220,11 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
     return said
 
 
-_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "copy": True}
+_NOT_OF_NUMBERS = {"copy", "subok", "device", "writeable"}
+_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K"}
 _INSTEAD = {
     "out": "what is recorded is not written into; use the result",
     "where": "choose with np.where(condition, a, b)",
     "dtype": "convert with np.astype(result, dtype)",
+    "casting": "convert with np.astype(x, dtype) first",
 }

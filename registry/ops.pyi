@@ -18,23 +18,23 @@ def abs(x: _Input) -> Variable:
 def add(x0: _Input, x1: _Input) -> Variable:
     """Sum: x0 + x1."""
 
-def add_accumulate(x: _Input, axis: int = 0) -> Variable:
+def add_accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Running sum along an axis, by default the first."""
 
 def add_at(x: _Input, index: Any, shape: tuple[int, ...]) -> Variable:
     """Zeros of a shape, with x added at an index; an element named twice gets both."""
 
-def add_outer(A: Any, B: Any) -> Any:
-    """Each element of A plus each of B."""
+def add_outer(A: Any, B: Any, /) -> Any:
+    """np.add of each element of A with each of B."""
 
-def add_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Variable:
-    """Sum of the elements along axes, by default along the first."""
+def add_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
+    """Sum of the elements along axes, by default the first, as by sum."""
 
 def add_sequence(*xs: _Input) -> Variable:
     """Sum of any number of arrays, which broadcast: x0 + x1 + ..."""
 
-def angle(z: Any, deg: bool = False) -> Any:
-    """Angle of z in the complex plane, in (-pi, pi]; its derivative is 0 at 0, and for real z."""
+def angle(z: _Input, deg: bool = False) -> Variable:
+    """Angle of z in the complex plane, in [-pi, pi]; its derivative is 0 at 0, and for real z."""
 
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """Give an array and then another, along an axis, or both flattened."""
@@ -48,7 +48,7 @@ def arccos(x: _Input) -> Variable:
 def arccosh(x: _Input) -> Variable:
     """Inverse hyperbolic cosine y >= 0; its derivative is 1 / sinh(y) = 1 / sqrt(x**2 - 1)."""
 
-def arccot(x: _Input) -> Variable:
+def arccot(x: Any) -> Any:
     """Inverse cotangent, in [0, pi] and smooth at 0: pi/2 - arctan(x)."""
 
 def arccoth(x: Any) -> Any:
@@ -70,7 +70,7 @@ def arcsin(x: _Input) -> Variable:
     """Inverse sine, in [-pi/2, pi/2]; its derivative 1 / sqrt(1 - x**2) is infinite at -1 and 1."""
 
 def arcsinh(x: _Input) -> Variable:
-    """Inverse hyperbolic sine y; its derivative is 1 / cosh(y) = 1 / sqrt(1 + x**2)."""
+    """Inverse hyperbolic sine; its derivative is 1 / sqrt(1 + x**2)."""
 
 def arctan(x: _Input) -> Variable:
     """Inverse tangent, in [-pi/2, pi/2]; its derivative is 1 / (1 + x**2)."""
@@ -78,13 +78,16 @@ def arctan(x: _Input) -> Variable:
 def arctan2(x0: _Input, x1: _Input) -> Variable:
     """Angle of the vector (x1, x0), in [-pi, pi]; its derivatives are 0 at the origin."""
 
+def arctan2_outer(A: Any, B: Any, /) -> Any:
+    """np.arctan2 of each element of A with each of B."""
+
 def arctanh(x: _Input) -> Variable:
-    """Inverse hyperbolic tangent; its derivative is 1 / (1 - x**2)."""
+    """Inverse hyperbolic tangent; its derivative 1 / (1 - x**2) is infinite at -1 and 1, nan beyond."""
 
 def array_split(x: _Input, indices_or_sections: Any, axis: int = 0) -> Variable:
     """Parts whose lengths differ by 1 at most, the longer ones first; or the parts between indices."""
 
-def astype(x: _Input, dtype: Any, copy: bool = True) -> Variable:
+def astype(x: _Input, dtype: Any, order: Any = 'K', casting: Any = 'unsafe', subok: bool = True, copy: bool = True) -> Variable:
     """The elements in another type; the gradient comes back in the old one."""
 
 def atleast_1d(*arys: Any) -> Any:
@@ -141,13 +144,16 @@ def conj(x: _Input) -> Variable:
 def convolve(a: _Input, v: _Input, mode: Any = 'full') -> Variable:
     """Discrete convolution of two rows: y[k] = sum over i of a[i] * v[k - i]."""
 
-def copy(x: _Input) -> Variable:
+def copy(x: _Input, order: Any = 'K') -> Variable:
     """The same elements in an array of their own."""
 
 def copysign(x0: _Input, x1: _Input) -> Variable:
     """abs(x0) with the sign of x1; the derivatives are 0 by x0 at 0, and by x1 everywhere."""
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+def copysign_outer(A: Any, B: Any, /) -> Any:
+    """np.copysign of each element of A with each of B."""
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """Correlation matrix of variables, one a row of x (and of y): cov / (std * std), within [-1, 1]."""
 
 def correlate(a: Any, v: Any, mode: Any = 'valid') -> Any:
@@ -163,9 +169,9 @@ def cot(x: _Input) -> Variable:
     """Cotangent: 1 / tan(x); its derivative is -1 - cot(x)**2."""
 
 def coth(x: _Input) -> Variable:
-    """Hyperbolic cotangent: 1 / tanh(x); its derivative is 1 - coth(x) ** 2."""
+    """Hyperbolic cotangent: 1 / tanh(x); its derivative is -csch(x) ** 2."""
 
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None) -> Any:
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None) -> Any:
     """Covariance matrix of variables, one a row of m (and of y); fweights count, aweights weigh."""
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
@@ -177,16 +183,16 @@ def csc(x: _Input) -> Variable:
 def csch(x: _Input) -> Variable:
     """Hyperbolic cosecant: 1 / sinh(x); its derivative is -csch(x) / tanh(x)."""
 
-def cumprod(x: _Input, axis: int | None = None) -> Variable:
+def cumprod(x: _Input, axis: int | None = None, dtype: Any = None) -> Variable:
     """Running product along an axis; its derivatives are right at zeros, too."""
 
-def cumsum(x: _Input, axis: int | None = None) -> Variable:
+def cumsum(x: _Input, axis: int | None = None, dtype: Any = None) -> Variable:
     """Running sum along an axis."""
 
-def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """Cumulative product along an axis, which starts with 1 where `include_initial` says so."""
 
-def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """Cumulative sum along an axis, which starts with 0 where `include_initial` says so."""
 
 def deg2rad(x: _Input) -> Variable:
@@ -213,8 +219,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def divide(x0: _Input, x1: _Input) -> Variable:
     """Quotient: x0 / x1."""
 
-def divide_outer(A: Any, B: Any) -> Any:
-    """Each element of A over each of B."""
+def divide_outer(A: Any, B: Any, /) -> Any:
+    """np.divide of each element of A with each of B."""
 
 def divmod(x0: _Input, x1: _Input) -> tuple[Variable, ...]:
     """floor(x0 / x1), whose derivative is 0, and the remainder x0 - floor(x0 / x1) * x1."""
@@ -256,7 +262,7 @@ def expand_dims(x: _Input, axis: int | tuple[int, ...]) -> Variable:
     """New axes of length 1, at the places `axis` of the result."""
 
 def expm1(x: _Input) -> Variable:
-    """exp(x) - 1, exact for small x."""
+    """exp(x) - 1, exact for small x; its derivative is exp(x), since y + 1 is inexact below 0."""
 
 def extract(condition: Any, arr: Any) -> Any:
     """Give the elements where the condition holds, as a vector."""
@@ -291,14 +297,35 @@ def flipud(m: Any) -> Any:
 def float_power(x0: _Input, x1: _Input) -> Variable:
     """Power, computed in float64 at least; its derivatives are those of power."""
 
+def float_power_outer(A: Any, B: Any, /) -> Any:
+    """np.float_power of each element of A with each of B."""
+
 def fmax(x0: _Input, x1: _Input) -> Variable:
     """The larger of two, or the one that is a number; equal ones share the gradient by halves."""
+
+def fmax_outer(A: Any, B: Any, /) -> Any:
+    """np.fmax of each element of A with each of B."""
+
+def fmax_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Largest element that is no nan along axes, by default the first, as by nanmax."""
 
 def fmin(x0: _Input, x1: _Input) -> Variable:
     """The smaller of two, or the one that is a number; equal ones share the gradient by halves."""
 
+def fmin_outer(A: Any, B: Any, /) -> Any:
+    """np.fmin of each element of A with each of B."""
+
+def fmin_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Smallest element that is no nan along axes, by default the first, as by nanmin."""
+
 def fmod(x0: _Input, x1: _Input) -> Variable:
     """Remainder of x0 / x1, with the sign of x0: x0 - trunc(x0 / x1) * x1."""
+
+def fmod_outer(A: Any, B: Any, /) -> Any:
+    """np.fmod of each element of A with each of B."""
+
+def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    """Give an array of the shape and type of `a`, filled with a number, or with what broadcasts to it."""
 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
     """Give `num` numbers at equal ratios from `start` to `stop`: start ** (1 - t) * stop ** t, t from 0 to 1."""
@@ -323,6 +350,12 @@ def hstack(tup: Any) -> Any:
 
 def hypot(x0: _Input, x1: _Input) -> Variable:
     """Length of the vector (x0, x1): sqrt(x0**2 + x1**2); its derivatives are 0 at the origin."""
+
+def hypot_outer(A: Any, B: Any, /) -> Any:
+    """np.hypot of each element of A with each of B."""
+
+def hypot_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+    """sqrt(sum(x**2)) along axes, by default the first, without overflow; its gradient is 0 at 0."""
 
 def i0(x: _Input) -> Variable:
     """Modified Bessel function of order 0; its derivative is that of order 1."""
@@ -387,14 +420,14 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 def linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """Product summed over axes of both, as tensordot gives it."""
 
-def linalg_trace(x: Any, /, *, offset: int = 0) -> Any:
+def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Sum along the diagonal of the last two axes, `offset` places to the right of the main one."""
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Any:
     """Give `num` numbers at equal steps from `start` to `stop`, which is the last one if `endpoint`."""
 
 def log(x: _Input) -> Variable:
-    """Natural logarithm."""
+    """Natural logarithm; its derivative is 1 / x, infinite at 0."""
 
 def log10(x: _Input) -> Variable:
     """Logarithm to the base 10; its derivative is 1 / (x * log(10))."""
@@ -411,8 +444,20 @@ def logaddexp(x0: _Input, x1: _Input) -> Variable:
 def logaddexp2(x0: _Input, x1: _Input) -> Variable:
     """log2(2 ** x0 + 2 ** x1), exact for large and infinite x; equal infinities share by halves."""
 
-def logaddexp_reduce(x: _Input, axis: Any = 0, keepdims: bool = False) -> Variable:
-    """log(sum(exp(x))) along axes, without overflow."""
+def logaddexp2_outer(A: Any, B: Any, /) -> Any:
+    """np.logaddexp2 of each element of A with each of B."""
+
+def logaddexp2_reduce(x: Any, axis: Any = 0, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """log2(sum(2**x)) along axes, by default the first, without overflow."""
+
+def logaddexp_accumulate(x: _Input, axis: int = 0) -> Variable:
+    """log(sum(exp(x))) of the elements up to each, along an axis, without overflow."""
+
+def logaddexp_outer(A: Any, B: Any, /) -> Any:
+    """np.logaddexp of each element of A with each of B."""
+
+def logaddexp_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+    """log(sum(exp(x))) along axes, by default the first, without overflow."""
 
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, axis: int = 0) -> Any:
     """Give powers of `base`, whose exponents are linspace(start, stop)."""
@@ -435,16 +480,22 @@ def matrix_transpose(x: Any) -> Any:
 def matvec(x1: Any, x2: Any, /) -> Any:
     """Matrix times vector, over the last axes, broadcast over the others."""
 
-def max(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+def max(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Largest element along axes; equal ones share the gradient evenly."""
 
 def maximum(x0: _Input, x1: _Input) -> Variable:
     """The larger of two, element by element; equal ones share the gradient by halves."""
 
-def maximum_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
-    """Largest element along axes, by default along the first; equal ones share the gradient evenly."""
+def maximum_accumulate(x: _Input, axis: int = 0) -> Variable:
+    """Largest element up to each, along an axis, by default the first."""
 
-def mean(x: _Input, axis: Any = None, keepdims: bool = False, where: Any = True) -> Variable:
+def maximum_outer(A: Any, B: Any, /) -> Any:
+    """np.maximum of each element of A with each of B."""
+
+def maximum_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Largest element along axes, by default the first, as by max."""
+
+def mean(x: _Input, axis: Any = None, keepdims: bool = False, where: Any = True, dtype: Any = None) -> Variable:
     """Arithmetic mean of the elements along axes."""
 
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -453,14 +504,23 @@ def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = 'xy') -> Any:
     """Give the coordinates of a grid, from those along each axis; `copy` says nothing here."""
 
-def min(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
+def min(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Smallest element along axes; equal ones share the gradient evenly."""
 
 def minimum(x0: _Input, x1: _Input) -> Variable:
     """The smaller of two, element by element; equal ones share the gradient by halves."""
 
-def minimum_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
-    """Smallest element along axes, by default along the first; equal ones share the gradient evenly."""
+def minimum_accumulate(x: _Input, axis: int = 0) -> Variable:
+    """Smallest element up to each, along an axis, by default the first."""
+
+def minimum_outer(A: Any, B: Any, /) -> Any:
+    """np.minimum of each element of A with each of B."""
+
+def minimum_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """Smallest element along axes, by default the first, as by min."""
+
+def modf(x: _Input) -> tuple[Variable, ...]:
+    """The part of x behind the point, and the whole part, whose derivative is 0."""
 
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Give axes moved from the places `source` to the places `destination`; the others keep their order."""
@@ -471,14 +531,14 @@ def multi_matmul(arrays: Any) -> Any:
 def multiply(x0: _Input, x1: _Input) -> Variable:
     """Product: x0 * x1, element by element."""
 
-def multiply_accumulate(x: _Input, axis: int = 0) -> Variable:
+def multiply_accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Running product along an axis, by default the first."""
 
-def multiply_outer(A: Any, B: Any) -> Any:
-    """Each element of A times each of B."""
+def multiply_outer(A: Any, B: Any, /) -> Any:
+    """np.multiply of each element of A with each of B."""
 
-def multiply_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Variable:
-    """Product of the elements along axes, by default along the first."""
+def multiply_reduce(array: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Any:
+    """Product of the elements along axes, by default the first, as by prod."""
 
 def multiply_sequence(*xs: _Input) -> Variable:
     """Product of any number of arrays, which broadcast; zeros among them do no harm."""
@@ -486,41 +546,41 @@ def multiply_sequence(*xs: _Input) -> Variable:
 def nan_to_num(x: _Input, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Variable:
     """x with numbers for nan and infinities, where the derivative is 0; each part of complex x alone."""
 
-def nancumprod(a: Any, axis: int | None = None) -> Any:
+def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Cumulative product along an axis, in which nan counts as 1."""
 
-def nancumsum(a: Any, axis: int | None = None) -> Any:
+def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Cumulative sum along an axis, in which nan counts as 0."""
 
-def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+def nanmax(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Largest element along axes that is no nan; equal ones share the gradient evenly."""
 
-def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """Arithmetic mean of the elements along axes that are no nan."""
 
 def nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Median along axes of the elements that are no nan."""
 
-def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+def nanmin(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Smallest element along axes that is no nan; equal ones share the gradient evenly."""
 
-def nanpercentile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+def nanpercentile(a: Any, q: Any, axis: Any = None, *, method: Any = 'linear', keepdims: bool = False) -> Any:
     """Quantile along axes, for each q in percent, of the elements that are no nan."""
 
-def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Any:
+def nanprod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Any:
     """Product of the elements along axes that are no nan."""
 
-def nanquantile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+def nanquantile(a: Any, q: Any, axis: Any = None, *, method: Any = 'linear', keepdims: bool = False) -> Any:
     """Quantile along axes, for each q in [0, 1], of the elements that are no nan."""
 
-def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
+def nanstd(a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
     """Square root of nanvar; its gradient is 0 where all elements are equal."""
 
-def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
+def nansum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
     """Sum of the elements along axes that are no nan."""
 
-def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
-    """Variance of the elements along axes that are no nan."""
+def nanvar(a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
+    """Variance of the elements along axes that are no nan; nan where they are no more than `ddof`."""
 
 def negative(x: _Input) -> Variable:
     """Opposite: -x."""
@@ -531,13 +591,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def outer(a: Any, b: Any) -> Any:
     """All products of an element of a with one of b, in rows and columns."""
 
-def pad(array: Any, pad_width: Any, mode: Any = 'constant', constant_values: Any = 0) -> Any:
-    'Put elements around an array: a constant, or by "edge", "reflect", "symmetric" or "wrap" its own.'
+def pad(array: Any, pad_width: Any, mode: Any = 'constant', *, constant_values: Any = None, end_values: Any = None, stat_length: Any = None, reflect_type: Any = None) -> Any:
+    'Put elements around an array, in the modes of NumPy but "empty" and functions of one\'s own.'
 
-def partition(x: _Input, kth: Any, axis: int | None = -1) -> Variable:
+def partition(x: _Input, kth: Any, axis: int | None = -1, kind: Any = 'introselect') -> Variable:
     """The kth element along an axis in its sorted place, smaller ones before it, larger ones after."""
 
-def percentile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = 'linear', keepdims: bool = False) -> Any:
     """Quantile along axes for each q in percent, a constant; by any of NumPy's methods."""
 
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
@@ -545,6 +605,27 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
 
 def pinv(x: _Input, rcond: Any = None, rtol: Any = None) -> Variable:
     """Pseudo-inverse (Moore and Penrose), differentiated at constant rank (Golub and Pereyra, 1973)."""
+
+def poly(seq_of_zeros: Any) -> Any:
+    """Coefficients of the polynomial with given roots: the product of (x - root)."""
+
+def polyadd(a1: Any, a2: Any) -> Any:
+    """Sum of two polynomials."""
+
+def polyder(p: Any, m: int = 1) -> Any:
+    """Differentiate a polynomial `m` times."""
+
+def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, w: Any = None) -> Any:
+    """Polynomial of degree `deg` that is closest to y at x: least squares, weighed by w**2."""
+
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """Integrate a polynomial `m` times, with the integration constants `k`."""
+
+def polymul(a1: Any, a2: Any) -> Any:
+    """Product of two polynomials; coefficients of 0 at their fronts are left out before, as in NumPy."""
+
+def polysub(a1: Any, a2: Any) -> Any:
+    """Difference of two polynomials."""
 
 def polyval(p: Any, x: Any) -> Any:
     """Give the polynomial p[0] x ** (n - 1) + ... + p[n - 1], by Horner's rule."""
@@ -555,7 +636,10 @@ def positive(x: _Input) -> Variable:
 def power(x0: _Input, x1: _Input) -> Variable:
     """Power: x0 ** x1, differentiable in both."""
 
-def prod(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = 1, where: Any = True) -> Variable:
+def power_outer(A: Any, B: Any, /) -> Any:
+    """np.power of each element of A with each of B."""
+
+def prod(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Product of the elements along axes; its derivatives are right at zeros, too."""
 
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -564,7 +648,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def qr(a: Any, mode: str = 'reduced') -> Any:
     'Orthonormal columns q times upper triangle r; the triangle alone, for the mode "r".'
 
-def quantile(a: Any, q: Any, axis: Any = None, *, method: str = 'linear', keepdims: bool = False) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = 'linear', keepdims: bool = False) -> Any:
     """Quantile along axes for each q in [0, 1], a constant; by any of NumPy's methods."""
 
 def rad2deg(x: _Input) -> Variable:
@@ -584,6 +668,9 @@ def reciprocal(x: _Input) -> Variable:
 
 def remainder(x0: _Input, x1: _Input) -> Variable:
     """Remainder of x0 / x1, with the sign of x1: x0 - floor(x0 / x1) * x1."""
+
+def remainder_outer(A: Any, B: Any, /) -> Any:
+    """np.remainder of each element of A with each of B."""
 
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Give each element `repeats` times, one number for all or one for each, along an axis or flattened."""
@@ -608,6 +695,9 @@ def roll(x: _Input, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """Give one axis moved to before the axis `start`."""
+
+def roots(p: Any) -> Any:
+    """Roots of a polynomial: eigenvalues of its companion matrix. Equal roots have no derivative."""
 
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     """Give the plane of two axes turned by `k` right angles, from the first towards the second."""
@@ -645,14 +735,14 @@ def slogdet(x: _Input) -> Variable:
 def solve(a: _Input, b: _Input) -> Variable:
     """Solution x of a @ x = b, for one vector b or for matrices."""
 
-def sort(x: _Input, axis: int | None = -1, kind: str | None = None, stable: bool | None = None) -> Variable:
-    """The elements in increasing order along an axis, nan last; equal ones stay in their order."""
+def sort(x: _Input, axis: int | None = -1, kind: Any = None, stable: bool | None = None) -> Variable:
+    """The elements in increasing order along an axis, nan last."""
 
 def split(x: _Input, indices_or_sections: Any, axis: int = 0) -> Variable:
     """Parts of equal length, or the parts between indices."""
 
 def sqrt(x: _Input) -> Variable:
-    """Square root, the one that is not negative."""
+    """Square root, the one that is not negative; its derivative is infinite at 0."""
 
 def square(x: _Input) -> Variable:
     """Square: x ** 2."""
@@ -663,16 +753,16 @@ def squeeze(x: _Input, axis: int | tuple[int, ...] | None = None) -> Variable:
 def stack(*xs: _Input, axis: int = 0) -> Variable:
     """Arrays of one shape side by side along a new axis."""
 
-def std(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Variable:
+def std(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None, dtype: Any = None) -> Variable:
     """Standard deviation of the elements along axes: the square root of `var`."""
 
 def subtract(x0: _Input, x1: _Input) -> Variable:
     """Difference: x0 - x1."""
 
-def subtract_outer(A: Any, B: Any) -> Any:
-    """Each element of A minus each of B."""
+def subtract_outer(A: Any, B: Any, /) -> Any:
+    """np.subtract of each element of A with each of B."""
 
-def sum(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Variable:
+def sum(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Sum of the elements along axes."""
 
 def sum_to(x: _Input, shape: tuple[int, ...]) -> Variable:
@@ -697,7 +787,7 @@ def tan(x: _Input) -> Variable:
     """Tangent; its derivative is 1 + tan(x) ** 2."""
 
 def tanh(x: _Input) -> Variable:
-    """Hyperbolic tangent; its derivative is 1 - tanh(x) ** 2."""
+    """Hyperbolic tangent; its derivative is 1 - tanh(x) ** 2, which rounds to 0 far out."""
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Product summed over axes of a and of b: `axes` last and first ones, or a list for each."""
@@ -711,7 +801,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 def tile(A: Any, reps: Any) -> Any:
     """Give the whole array, `reps` times along each axis."""
 
-def trace(x: _Input, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+def trace(x: _Input, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Variable:
     """Sum along the diagonal of two axes, `offset` places to the right of the main one."""
 
 def transpose(x: _Input, axes: int | tuple[int, ...] | None = None) -> Variable:
@@ -738,13 +828,13 @@ def unwrap(p: _Input, discont: float | None = None, axis: int = -1, period: floa
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Give the powers of each number in a row, the highest first; float32, too, keeps its type."""
 
-def var(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Variable:
+def var(x: _Input, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None, dtype: Any = None) -> Variable:
     """Variance of the elements along axes: sum(abs(x - mean) ** 2) / (n - ddof)."""
 
 def vdot(a: Any, b: Any) -> Any:
     """Sum of conj(a) * b over all elements, in NumPy's order."""
 
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Any:
     """Sum of conj(x1) * x2 along an axis."""
 
 def vecmat(x1: Any, x2: Any, /) -> Any:

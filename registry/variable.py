@@ -14,6 +14,7 @@ from registry.errors import (
     HigherOrderError,
     NotRecordedError,
     UnsupportedTypeError,
+    did_you_mean,
 )
 from registry.modes import differentiating
 from registry.numpy_protocol import Array, NumPyProtocol, implementation
@@ -154,14 +155,20 @@ class Variable(NumPyProtocol):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    def item(self) -> bool | int | float | complex:
-        """Give the one element as a Python number."""
-        return self.data.item()  # type: ignore[no-any-return]
+    def item(self, *index: int) -> bool | int | float | complex:
+        """Give one element as a Python number: the only one, or that at an index."""
+        return self.data.item(*index)  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """Give the numbers in nested lists."""
+        return self.data.tolist()
 
     def __getattr__(self, name: str) -> Any:
         helper = None if name.startswith("_") else default_registry().methods[name]
         if helper is None:
-            raise AttributeError(f"a Variable has no attribute {name!r}, and no operator has this method")
+            raise AttributeError(
+                f"a Variable has no attribute {name!r}, and no operator has this method{_hint(name)}"
+            )
         return MethodType(helper, self)
 
     def __dir__(self) -> list[str]:
@@ -247,6 +254,12 @@ class Variable(NumPyProtocol):
         """Give the same value, with an array of its own, at the same place in the graph."""
         edge = ref(self) if self._edge is None else self._edge
         return new_variable(self._value.copy(), edge, self.generation)
+
+
+def _hint(name: str) -> str:
+    if hasattr(np.ndarray, name):
+        return f"; '.data.{name}' is that of the plain array, without a gradient"
+    return "" if name.startswith("_") else did_you_mean(name, dir(Variable(None)))
 
 
 def new_variable(data: Any, edge: Edge | Literal[False] | None, generation: int) -> Variable:

@@ -455,3 +455,20 @@ class TestChecks:
         assert failure.check == "helper"
         assert "the name 'square' is taken: ops.square is that of plugin ops_builtin" in failure.message
         assert Subject(find_operators("mine")[0]).samples
+
+
+def test_a_name_that_another_plugin_has_too_is_no_failure(fresh, publish):
+    class Twice(Function):
+        """2 * x."""
+
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            return 2 * gy
+
+    registry = fresh(only=frozenset())
+    publish(registry, "mine", Twice)
+    publish(registry, "yours", type("Twice", (Twice,), {"__doc__": "2 * x."}))
+    report = check_operator("mine.twice")
+    assert next(r for r in report.results if r.check == "helper").status == "passed"
