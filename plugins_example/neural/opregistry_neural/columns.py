@@ -30,7 +30,7 @@ class Unfold(Function):
         self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
 
     def forward(self, x: Any) -> Any:
-        windows = Windows.of(self, x, self.kernel, self.stride, self.padding, self.dilation)
+        windows = Windows.of(x, self.kernel, self.stride, self.padding, self.dilation)
         self.shape = x.shape[x.ndim - len(windows.kernel) :]
         y = windows.view(windows.padded(x), windows.counts(x.shape))
         y.flags.writeable = False
@@ -63,7 +63,7 @@ class Fold(Function):
     def forward(self, x: Any) -> Any:
         ndim = len(self.shape)
         kernel = self.kernel if isinstance(self.kernel, tuple | list) else (self.kernel,) * ndim
-        windows = Windows.of(self, x, kernel, self.stride, self.padding, self.dilation)
+        windows = Windows.of(x, kernel, self.stride, self.padding, self.dilation)
         counts, lead = windows.counts(self.shape), x.shape[: max(x.ndim - 2 * ndim, 0)]
         if x.shape != (*lead, *windows.kernel, *counts):
             raise ValueError(
@@ -72,7 +72,7 @@ class Fold(Function):
             )
         padded = windows.full((*lead, *self.shape), 0, x.dtype)
         view = windows.view(padded, counts)
-        for index in windows.offsets():
+        for index in windows.offsets:
             view[index] += in_order(x[index])
         return windows.inner(padded)
 
@@ -125,7 +125,7 @@ def col2im(
     """Add the windows that `im2col` gives up to images of `input_shape`: its transpose, no inverse."""
     N, C, *shape = input_shape
     if to_matrix:
-        windows = Windows.of("col2im", np.empty(input_shape), kernel_size, stride, pad, 1)
+        windows = Windows.of(np.empty(input_shape), kernel_size, stride, pad, 1)
         counts = windows.counts(tuple(shape))
         col = np.transpose(np.reshape(col, (N, *counts, C, *windows.kernel)), (0, 3, 4, 5, 1, 2))
     return Fold(tuple(shape), kernel_size, stride, pad)(col)

@@ -34,7 +34,7 @@ class _Convolution(Function):
 
     def windows(self, x: Any, kernel: Any) -> Windows:
         """Give the windows of a kernel of this shape."""
-        return Windows.of(self, x, kernel, self.stride, self.padding, self.dilation)
+        return Windows.of(x, kernel, self.stride, self.padding, self.dilation)
 
     def windows_of_weights(self, x: Any, W: Any, channels: int) -> Windows:
         """Give the windows of weights for this number of channels, where the shapes go together."""
@@ -79,7 +79,7 @@ class _Convolution(Function):
 
         They come in blocks of rows, each with its slice of all rows.
         """
-        beyond = windows.beyond_first()
+        beyond = windows.beyond_first
         whole = self.in_groups(beyond.view(windows.padded(x), counts[1:]))
         height, places = prod(whole.shape[2 : 3 + len(beyond.kernel)]), prod(counts[1:]) * len(x)
         k, stride, dilation = windows.kernel[0], windows.stride[0], windows.dilation[0]
@@ -178,7 +178,7 @@ class DeconvNd(_Convolution):
         shape = windows.spanned(x.shape[2:], self.output_padding)
         dtype = np.result_type(*[a for a in (x, W, b) if a is not None])
         padded = windows.full((len(x), channels * self.groups, *shape), 0, dtype)
-        whole = self.in_groups(windows.beyond_first().view(padded, x.shape[3:]))
+        whole = self.in_groups(windows.beyond_first.view(padded, x.shape[3:]))
         spread = _spread(self.matrices(x), whole.shape[1], windows)
         for rows in _blocks(whole.shape[1], prod(whole.shape[2:]) * self.groups * dtype.itemsize):
             stacked = _stacked(spread[:, rows.start :], rows.stop - rows.start, k, 1, windows.dilation[0])
@@ -270,7 +270,7 @@ def deconv2d(
     check_plane("deconv2d", x)
     padding: Any = 0
     if outsize is not None:
-        shortest = Windows.of("deconv2d", x, np.shape(W)[2:], stride, pad, 1).spanned(np.shape(x)[2:])
+        shortest = Windows.of(x, np.shape(W)[2:], stride, pad, 1).spanned(np.shape(x)[2:])
         padding = tuple([n - m for n, m in zip(outsize, shortest, strict=True)])
     return DeconvNd(stride, pad, output_padding=padding)(x, W, b)
 

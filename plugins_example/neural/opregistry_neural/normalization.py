@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ class Normalize(Function):
     r * (g - mean(g) - (x - mean) * r**2 * mean(g * (x - mean))) (Ioffe and Szegedy, 2015).
     """
 
+    materialize_grads = False
     domain = (-np.inf, np.inf)
     samples = (
         {"x": (2, 3)},
@@ -43,19 +45,29 @@ class Normalize(Function):
 
     def backward(self, gy: Any, g_mean: Any, g_var: Any) -> Any:
         (x, gamma, _), (_, mean, var) = self.xs, self.ys
+        g_beta, gy = gy, np.zeros_like(x) if gy is None else gy
         inside = gamma is not None and gamma.shape != mean.shape  # it varies over the axes
-        r = 1 / np.sqrt(var + self.eps)
-        scale = r if gamma is None or inside else r * gamma
-        normal = x - mean
-        normal *= r  # in place in an array of our own; of Variables, it makes another one
-        g, product = gy * gamma if inside else gy, gy * normal
-        along = np.sum(g * normal if inside else product, axis=self.axis, keepdims=True)
-        n = max(x.size // max(mean.size, 1), 1)
-        gx = g * scale
-        gx += (g_mean - scale * np.sum(g, axis=self.axis, keepdims=True)) / n
-        normal *= (2 * g_var / r - scale * along) / n
-        gx += normal
-        return gx, product if inside else along, gy
+        r, n = 1 / np.sqrt(var + self.eps), max(x.size // max(mean.size, 1), 1)
+        g = gy * gamma if inside else gy
+        gx = x - mean
+        gx *= r  # in place in an array of our own, which large ones need; of Variables, it makes another
+        along = _summed(g, gx, mean)
+        by_gamma = _summed(gy, gx, gamma) if inside else along
+        gx *= along / -n
+        gx += g
+        gx -= np.sum(g, axis=self.axis, keepdims=True) / n
+        gx *= r if gamma is None or inside else r * gamma
+        gx = gx if g_mean is None else gx + g_mean / n
+        gx = gx if g_var is None else gx + (x - mean) * (2 * g_var / n)
+        return gx, by_gamma, g_beta
+
+
+def _summed(a: Any, b: Any, like: Any) -> Any:
+    """Sum a * b, without that product as an array, over the axes where `like` is broadcast to it."""
+    letters = ascii_letters[: a.ndim]
+    lengths = (1,) * (a.ndim - like.ndim) + like.shape
+    kept = "".join([letter for letter, n in zip(letters, lengths, strict=True) if n != 1])
+    return np.einsum(f"{letters},{letters}->{kept}", a, b).reshape(like.shape)
 
 
 def normalize_batch(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:

@@ -35,7 +35,7 @@ class _Pool(Function):
 
     def windows(self, x: Any) -> Windows:
         """Give the windows, and keep their shape and that of the spatial axes."""
-        windows = Windows.of(self, x, self.pool, self.stride, self.padding, self.dilation)
+        windows = Windows.of(x, self.pool, self.stride, self.padding, self.dilation)
         self.kernel, self.shape = windows.kernel, x.shape[x.ndim - len(windows.kernel) :]
         if any(2 * p > e for p, e in zip(windows.padding, windows.extent, strict=True)):
             raise ValueError(
@@ -66,7 +66,7 @@ class MaxPool(_Pool):
         windows = self.windows(x)
         lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
         view = windows.view(windows.padded(x, lowest), windows.counts(x.shape))
-        first, *others = windows.offsets()
+        first, *others = windows.offsets
         y = view[first].copy(order="K")
         self.places = np.zeros_like(y, np.min_scalar_type(len(others)))
         for place, index in enumerate(others, 1):
@@ -87,11 +87,11 @@ class _Put(_Pool):
         self.places, self.shape, self.kernel = places, shape, kernel
 
     def forward(self, x: Any) -> Any:
-        windows = Windows.of(self, x, *self.how)
+        windows = Windows.of(x, *self.how)
         n = len(self.shape)
         padded = windows.full((*x.shape[: x.ndim - n], *self.shape), 0, x.dtype)
         view, x = windows.view(padded, x.shape[x.ndim - n :]), in_order(x)
-        for place, index in enumerate(windows.offsets()):
+        for place, index in enumerate(windows.offsets):
             view[index] += x * (self.places == place)
         return windows.inner(padded)
 
@@ -108,7 +108,7 @@ class AveragePool(_Pool):
     def forward(self, x: Any) -> Any:
         windows = self.windows(x)
         view = windows.view(windows.padded(x), windows.counts(x.shape))
-        first, *others = windows.offsets()
+        first, *others = windows.offsets
         y = view[first] + 0.0  # integers have means that are none
         for index in others:
             y += view[index]

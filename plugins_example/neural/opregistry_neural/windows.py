@@ -9,8 +9,8 @@ wide, not as often as it has elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,41 +19,50 @@ from numpy.lib.stride_tricks import as_strided
 
 @dataclass(frozen=True)
 class Windows:
-    """A kernel's extent, and how it moves: one number an axis, in each of the four.
+    """A kernel's shape, and how it moves: one number an axis, in each of the four.
 
     Attributes
     ----------
     kernel, stride, padding, dilation : tuple of int
         The kernel's shape; the step between windows; the elements added at both ends; the
         step between the elements of one window.
-    operator : Function
-        For messages.
     """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
-    operator: Any
 
     @classmethod
-    def of(cls, operator: Any, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
+    def of(cls, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
         """Make one of ints, each for all spatial axes of x, and tuples."""
         ndim = len(kernel) if isinstance(kernel, tuple | list) else x.ndim - 2
         if not 1 <= ndim <= x.ndim:
             raise ValueError(
-                f"{operator}: x has shape {x.shape}, and the kernel {kernel!r}; expected (N, C, *spatial), "
+                f"x has shape {x.shape}, and the kernel is {kernel!r}; expected (N, C, *spatial), "
                 "with one or more spatial axes, or a tuple of one length for each of x's last axes"
             )
-        kernel = _per_axis(operator, "the kernel's shape", kernel, ndim, 1)
-        stride = _per_axis(operator, "stride", stride, ndim, 1)
-        padding = _per_axis(operator, "padding", padding, ndim, 0)
-        return cls(kernel, stride, padding, _per_axis(operator, "dilation", dilation, ndim, 1), operator)
+        how = [tuple(a) if isinstance(a, list) else a for a in (kernel, stride, padding, dilation)]
+        return _windows(ndim, *how)
 
-    @property
+    @cached_property
     def extent(self) -> tuple[int, ...]:
         """How many elements one window spans, gaps and all."""
         return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
+
+    @cached_property
+    def beyond_first(self) -> Windows:
+        """Those over the axes after the first."""
+        return Windows(self.kernel[1:], self.stride[1:], self.padding[1:], self.dilation[1:])
+
+    @cached_property
+    def offsets(self) -> list[tuple[Any, ...]]:
+        """For each place in the kernel, the index of its elements in a view."""
+        return [(..., *place, *[slice(None)] * len(place)) for place in np.ndindex(self.kernel)]
+
+    @cached_property
+    def _inside(self) -> tuple[Any, ...]:
+        return (..., *[slice(p, -p or None) for p in self.padding])
 
     def counts(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Say how many windows fit along each axis of an array of this shape: its last axes."""
@@ -61,7 +70,7 @@ class Windows:
         rooms = [n + 2 * p for n, p in zip(spatial, self.padding, strict=True)]
         if any(room < e for room, e in zip(rooms, self.extent, strict=True)):
             raise ValueError(
-                f"{self.operator}: a kernel of shape {self.kernel} with dilation {self.dilation} spans "
+                f"a kernel of shape {self.kernel} with dilation {self.dilation} spans "
                 f"{self.extent}, but axes of lengths {spatial} with padding {self.padding} "
                 f"have {tuple(rooms)}; expected at least as many"
             )
@@ -70,12 +79,12 @@ class Windows:
 
     def spanned(self, counts: tuple[int, ...], more: Any = 0) -> tuple[int, ...]:
         """Give the shape of axes on which just that many windows fit: the shortest, and some more."""
-        rest = _per_axis(self.operator, "output_padding", more, len(counts), 0)
+        rest = _per_axis("output_padding", more, len(counts), 0)
         steps = list(zip(counts, self.stride, self.extent, self.padding, rest, strict=True))
         shape = tuple([(n - 1) * s + e - 2 * p + r for n, s, e, p, r in steps])
         if any(r >= s for _, s, _, _, r in steps) or min(shape) < 0 or min(counts) < 1:
             raise ValueError(
-                f"{self.operator}: {counts} windows with stride {self.stride}, padding {self.padding} and "
+                f"{counts} windows with stride {self.stride}, padding {self.padding} and "
                 f"output_padding {rest} come from axes of lengths {shape}; expected one window at least, "
                 "an output_padding less than the stride, and lengths of 0 or more"
             )
@@ -98,7 +107,7 @@ class Windows:
 
     def inner(self, padded: Any) -> Any:
         """Give what is within the padding, a view."""
-        return padded[(..., *[slice(p, -p or None) for p in self.padding])]
+        return padded[self._inside]
 
     def view(self, padded: Any, counts: tuple[int, ...]) -> Any:
         """Give every window of a padded array, a view: (..., *kernel, *counts).
@@ -112,14 +121,13 @@ class Windows:
         shape = (*padded.shape[:lead], *self.kernel, *counts)
         return as_strided(padded, shape, (*padded.strides[:lead], *within, *between))
 
-    def offsets(self) -> Iterator[tuple[Any, ...]]:
-        """Give for each place in the kernel the index of its elements in a view."""
-        for place in np.ndindex(self.kernel):
-            yield (..., *place, *[slice(None)] * len(place))
 
-    def beyond_first(self) -> Windows:
-        """Give those over the axes after the first."""
-        return Windows(self.kernel[1:], self.stride[1:], self.padding[1:], self.dilation[1:], self.operator)
+@lru_cache
+def _windows(ndim: int, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
+    """Make windows for `ndim` axes; networks ask for the same again and again."""
+    kernel, stride = _per_axis("the kernel's shape", kernel, ndim, 1), _per_axis("stride", stride, ndim, 1)
+    padding, dilation = _per_axis("padding", padding, ndim, 0), _per_axis("dilation", dilation, ndim, 1)
+    return Windows(kernel, stride, padding, dilation)
 
 
 def in_order(x: Any) -> Any:
@@ -128,6 +136,7 @@ def in_order(x: Any) -> Any:
     return np.ascontiguousarray(x.transpose(there)).transpose(back)
 
 
+@cache
 def orders(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give the order of (N, C, *spatial) in memory, and the way back."""
     if ndim < 3:
@@ -135,18 +144,18 @@ def orders(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (2, 1, *range(3, ndim), 0), (ndim - 1, 1, 0, *range(2, ndim - 1))
 
 
-def check_plane(name: str, x: Any) -> None:
+def check_plane(operator: str, x: Any) -> None:
     """Refuse what is no batch of images with two spatial axes."""
     if np.ndim(x) != 4:
-        raise ValueError(f"{name}: the images have shape {np.shape(x)}; expected (N, C, H, W)")
+        raise ValueError(f"{operator}: the images have shape {np.shape(x)}; expected (N, C, H, W)")
 
 
-def _per_axis(operator: Any, what: str, value: Any, ndim: int, least: int) -> tuple[int, ...]:
+def _per_axis(what: str, value: Any, ndim: int, least: int) -> tuple[int, ...]:
     """Make a tuple of one int an axis, each no less than `least`."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * ndim
     if len(values) != ndim or any(not isinstance(v, int | np.integer) or v < least for v in values):
         raise ValueError(
-            f"{operator}: {what} is {value!r}; expected an int of at least {least}, "
+            f"{what} is {value!r}; expected an int of at least {least}, "
             f"or a tuple of {ndim} of them, one for each spatial axis"
         )
     return tuple([int(v) for v in values])
