@@ -144,6 +144,26 @@ class Kv(Elementwise):
         return -(special.kv(v - 1, z) + special.kv(v + 1, z)) / 2
 
 
+class K0(Elementwise):
+    """Modified Bessel function of the second kind of order 0, for x > 0; its derivative is -k1."""
+
+    implements = special.k0
+    domain = (0, np.inf)
+
+    def slope(self, x):
+        return -special.k1(x)
+
+
+class K1(Elementwise):
+    """Modified Bessel function of the second kind of order 1, for x > 0."""
+
+    implements = special.k1
+    domain = (0, np.inf)
+
+    def slope(self, x):
+        return -(special.k0(x) + special.kv(2, x)) / 2
+
+
 class I0e(Elementwise):
     """exp(-abs(x)) * i0(x); its derivative at the kink at 0 is the mean of both sides, 0."""
 

@@ -40,6 +40,15 @@ class Erfcx(Elementwise):
         return -2 * IteratedErfc(1)(z)
 
 
+class Erfi(Elementwise):
+    """Imaginary error function, -1j * erf(1j * z)."""
+
+    implements = special.erfi
+
+    def slope(self, z):
+        return 2 / sqrt(pi) * np.exp(z * z)
+
+
 class Dawsn(Elementwise):
     """Dawson's integral, exp(-z * z) times the integral of exp(t * t) from 0 to z.
 

@@ -73,7 +73,10 @@ def _rgamma_slope(z):
 
 
 class Poch(Function):
-    """Pochhammer symbol gamma(z + m) / gamma(z), differentiable by both."""
+    """Pochhammer symbol gamma(z + m) / gamma(z), differentiable by both.
+
+    By z it is so at the poles of both gamma functions, too, where m is an integer.
+    """
 
     implements = special.poch
     elementwise = True
@@ -84,11 +87,14 @@ class Poch(Function):
 
     def backward(self, gy):
         (z, m), (y,) = floats(self.xs), self.ys
-        by_m = y * special.digamma(z + m)
-        positive = np.logical_and(np.greater(z, 0), np.greater(z + m, 0))
-        (right, left), (far, near) = parted(positive, z, 1, 0), parted(positive, m, 1, 1)
-        mirrored = by_m + special.gamma(left + near) * _rgamma_slope(left)
-        return gy * np.where(positive, y * digamma_difference(right, far), mirrored), gy * by_m
+        above = np.logical_and(np.greater(z, 0), np.greater(z + m, 0))
+        below = np.logical_and(np.less_equal(z + m, 0), np.equal(m, np.round(m)))
+        (right, left), (far, near) = (parted(np.logical_or(above, below), x, 1, 1) for x in (z, m))
+        mirrored = np.where(below, 1 - right - far, right)  # DLMF 5.5.4
+        beside = y * np.where(below, -1, 1) * digamma_difference(mirrored, far)
+        rising = special.digamma(left + near) * special.rgamma(left) + _rgamma_slope(left)
+        by_z = np.where(np.logical_or(above, below), beside, special.gamma(left + near) * rising)
+        return gy * by_z, gy * y * special.digamma(z + m)
 
 
 class Digamma(Elementwise):

@@ -61,6 +61,23 @@ class Betainc(Elementwise):
         return beta_density(a, b, x)
 
 
+class Betaincc(Elementwise):
+    """Complement of the regularized incomplete beta function, 1 - betainc(a, b, x).
+
+    There is no derivative by a and b.
+    """
+
+    implements = special.betaincc
+    domain = (0, 1)
+    samples = Betainc.samples
+
+    def forward(self, a, b, x):
+        return special.betaincc(a, b, x)
+
+    def slope(self, a, b, x):
+        return -beta_density(a, b, x)
+
+
 def gamma_density(a, x):
     """Give x ** (a - 1) * exp(-x) / gamma(a) for x >= 0, from terms that stay small where a is large."""
     near = np.less(x, 1)

@@ -56,6 +56,8 @@ NAMED = [
     (special.y1, second_kind, 1, (1e-5, 0.5, 10.0, 100.0)),
     (special.i0, modified, 0, (1e-5, 1.0, 10.0, 100.0, -3.0)),
     (special.i1, modified, 1, (1e-5, 1.0, 10.0, 100.0, -3.0)),
+    (special.k0, modified_second_kind, 0, (1e-5, 1.0, 10.0, 100.0)),
+    (special.k1, modified_second_kind, 1, (1e-5, 1.0, 10.0, 100.0)),
     (special.i0e, scaled, 0, (1e-5, 1.0, 29.0, 31.0, -3.0, -40.0, 1e4, 1e8)),
     (special.i1e, scaled, 1, (1e-5, 1.0, 29.0, 31.0, -3.0, -40.0, 1e4, 1e8)),
 ]

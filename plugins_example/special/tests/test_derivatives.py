@@ -35,6 +35,7 @@ ONE_ARGUMENT = [
     (special.digamma, mp.digamma, (1e-8, 0.5, 1.4616321449683623, 3.0, 1e8, -0.5, -10.3)),
     (special.erf, mp.erf, (0.0, 1e-10, 0.5, 2.0, -5.0)),
     (special.erfc, mp.erfc, (1e-10, 0.5, 2.0, 6.0, 26.0)),
+    (special.erfi, mp.erfi, (1e-10, 0.5, -3.0, 14.0)),
     (special.erfcx, lambda x: mp.exp(x * x) * mp.erfc(x),
      (-26.0, -5.0, -1.0, 0.0, 0.5, 1.6, 1.99, 2.01, 5.0, 6.4, 6.6, 50.0, 1e4, 1e8)),
     (special.erfinv, mp.erfinv, (1e-10, 0.5, -0.9, 0.999, 1 - 1e-12)),
@@ -114,7 +115,9 @@ def test_incomplete_beta_function(a, b, way):
         first = mp.exp((p - 1) * mp.log(t) + (q - 1) * mp.log(1 - t) - log_beta)
         bend = (p - 1) / t - (q - 1) / (1 - t)
     tolerance = 2e-12 if first > 1e-30 else 2e-11
-    compare(lambda x: special.betainc(a, b, x), x, (first, first * bend), tolerance, scale=abs(first) * 10)
+    second = first * bend
+    compare(lambda x: special.betainc(a, b, x), x, (first, second), tolerance, scale=10 * first)
+    compare(lambda x: special.betaincc(a, b, x), x, (-first, -second), tolerance, scale=10 * first)
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.5, 1.5), (2, 3), (1, 2.5)])
@@ -166,7 +169,8 @@ def owens_t(h, a):
 
 OTHERS = [
     ("poch(z, 3)", lambda z: special.poch(z, 3), lambda z: z * (z + 1) * (z + 2),
-     (0.0, -0.5, -1.3, -2.0)),
+     (0.0, -0.5, -1.3, -2.0, -3.0, -5.0)),
+    ("poch(z, -2)", lambda z: special.poch(z, -2), lambda z: 1 / (z - 1) / (z - 2), (3.0, 0.5, 0.0, -1.0)),
     ("poch(2.5, m)", lambda m: special.poch(2.5, m), lambda m: mp.rf(mp.mpf(2.5), m), (0.0, 1.0, 3.3, -1.0)),
     ("comb(n, 2)", lambda n: Comb()(n, 2.0), lambda n: n * (n - 1) / 2, (2.0, 3.5, 100.0, 1e8)),
     ("comb(10.5, k)", lambda k: Comb()(10.5, k), lambda k: mp.binomial(10.5, k), (0.0, 3.5, 5.25, 9.0)),

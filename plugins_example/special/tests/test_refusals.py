@@ -23,6 +23,7 @@ from registry.plugins import special as operators
         ("gammaincc", (1.5, 2.0), "a"),
         ("betainc", (1.5, 2.0, 0.5), "a"),
         ("betainc", (1.5, 2.0, 0.5), "b"),
+        ("betaincc", (1.5, 2.0, 0.5), "b"),
         ("expn", (2.0, 0.5), "n"),
         ("polygamma", (1.0, 2.0), "n"),
         ("zeta", (3.0, 2.0), "x"),
