@@ -51,6 +51,10 @@ class _Convolution(Function):
             )
         return self.windows(x, W.shape[2:])
 
+    def in_plane(self, *arrays: Any) -> list[Any]:
+        """Give arrays with one spatial axis another before it, of length 1: one row of many places."""
+        return [a[:, :, np.newaxis] if a.ndim == 3 else a for a in arrays]
+
     def check_groups(self, name: str, shape: tuple[int, ...], axis: int) -> None:
         """Refuse a number of groups that does not divide an axis."""
         if not isinstance(self.groups, int | np.integer) or self.groups < 1 or shape[axis] % self.groups:
@@ -88,13 +92,14 @@ class _Convolution(Function):
             block = whole[:, used].reshape(self.groups, used.stop - used.start, height, places)
             yield rows, _stacked(block, rows.stop - rows.start, k, stride, dilation)
 
-    def images(self, y: Any, b: Any) -> Any:
-        """Give (N, C, rows, ...) of an own array (rows, C, ..., N), with one number a channel added."""
+    def images(self, y: Any, b: Any, ndim: int) -> Any:
+        """Give images of `ndim` axes of an own array (rows, C, ..., N), with one number a channel added."""
         if b is not None:
             if b.shape != y.shape[1:2]:
                 raise ValueError(f"{self}: b has shape {b.shape}; expected {y.shape[1:2]}, one a channel")
             y += b.reshape(-1, *[1] * (y.ndim - 2))
-        return y.transpose(orders(y.ndim)[1])
+        images = y.transpose(orders(y.ndim)[1])
+        return images[:, :, 0] if ndim == 3 else images
 
     def by_x(self, gy: Any, W: Any, kernel: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         """Give the gradient of `conv_nd` by x, which has this shape."""
@@ -130,13 +135,14 @@ class ConvNd(_Convolution):
 
     def forward(self, x: Any, W: Any, b: Any = None) -> Any:
         windows = self.windows_of_weights(x, W, W.shape[1] * self.groups)
+        windows, (x, W), ndim = windows.in_plane, self.in_plane(x, W), x.ndim
         counts, g, out = windows.counts(x.shape), self.groups, len(W)
         matrix = self.weights(W).swapaxes(2, 3).reshape(g, 1, out // g, prod(W.shape[1:]))
         dtype = np.result_type(*[a for a in (x, W, b) if a is not None])
         y = np.empty((counts[0], g, out // g, prod(counts[1:]) * len(x)), dtype)
         for rows, columns in self.columns(windows, x, counts):
             np.matmul(matrix, columns, out=y.swapaxes(0, 1)[:, rows])
-        return self.images(y.reshape(counts[0], out, *counts[1:], len(x)), b)
+        return self.images(y.reshape(counts[0], out, *counts[1:], len(x)), b, ndim)
 
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.xs
@@ -172,12 +178,14 @@ class DeconvNd(_Convolution):
 
     def forward(self, x: Any, W: Any, b: Any = None) -> Any:
         windows = self.windows_of_weights(x, W, len(W))
-        channels, k, *others = W.shape[1:]
-        turned = self.weights(W)[:, :, :, ::-1].transpose(0, 2, 4, 3, 1)
-        matrix = turned.reshape(self.groups, 1, channels * prod(others), k * len(W) // self.groups)
         shape = windows.spanned(x.shape[2:], self.output_padding)
+        windows, (x, W), ndim = windows.in_plane, self.in_plane(x, W), x.ndim
+        k, *others = windows.kernel
+        turned = self.weights(W)[:, :, :, ::-1].transpose(0, 2, 4, 3, 1)
+        matrix = turned.reshape(self.groups, 1, prod(turned.shape[1:3]), prod(turned.shape[3:]))
         dtype = np.result_type(*[a for a in (x, W, b) if a is not None])
-        padded = windows.full((len(x), channels * self.groups, *shape), 0, dtype)
+        row = [1] * (ndim == 3)
+        padded = windows.full((len(x), W.shape[1] * self.groups, *row, *shape), 0, dtype)
         whole = self.in_groups(windows.beyond_first.view(padded, x.shape[3:]))
         spread = _spread(self.matrices(x), whole.shape[1], windows)
         for rows in _blocks(whole.shape[1], prod(whole.shape[2:]) * self.groups * dtype.itemsize):
@@ -187,7 +195,7 @@ class DeconvNd(_Convolution):
             for offset in np.ndindex(*others):
                 index = slice(None), slice(None), slice(None), *offset
                 block[index] += part[index]
-        return self.images(windows.inner(padded).transpose(orders(x.ndim)[0]), b)
+        return self.images(windows.inner(padded).transpose(orders(x.ndim)[0]), b, ndim)
 
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.xs
@@ -226,12 +234,13 @@ class ConvNdWeight(_Convolution):
             )
         self.check_groups("x", x.shape, 1)
         self.check_groups("gy", gy.shape, 1)
+        kernel, windows, (x, gy) = windows.kernel, windows.in_plane, self.in_plane(x, gy)
         g, channels, out, given = self.groups, x.shape[1], gy.shape[1], self.matrices(gy)
         k, *others = windows.kernel
         y = np.zeros((g, out // g, k * channels // g * prod(others)), np.result_type(x, gy))
-        for rows, columns in self.columns(windows, x, counts):
+        for rows, columns in self.columns(windows, x, gy.shape[2:]):
             y += np.sum(given[:, rows] @ columns.swapaxes(-1, -2), axis=1)
-        return y.reshape(out, k, channels // g, *others).swapaxes(1, 2)
+        return y.reshape(out, k, channels // g, *others).swapaxes(1, 2).reshape(out, channels // g, *kernel)
 
     def backward(self, gW: Any) -> Any:
         x, gy = self.xs

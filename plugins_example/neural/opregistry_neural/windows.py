@@ -56,6 +56,13 @@ class Windows:
         return Windows(self.kernel[1:], self.stride[1:], self.padding[1:], self.dilation[1:])
 
     @cached_property
+    def in_plane(self) -> Windows:
+        """The same with an axis of length 1 before the first, where there is just one."""
+        if len(self.kernel) > 1:
+            return self
+        return Windows((1, *self.kernel), (1, *self.stride), (0, *self.padding), (1, *self.dilation))
+
+    @cached_property
     def offsets(self) -> list[tuple[Any, ...]]:
         """For each place in the kernel, the index of its elements in a view."""
         return [(..., *place, *[slice(None)] * len(place)) for place in np.ndindex(self.kernel)]
@@ -141,6 +148,8 @@ def orders(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give the order of (N, C, *spatial) in memory, and the way back."""
     if ndim < 3:
         return tuple(range(ndim)), tuple(range(ndim))
+    if ndim == 3:  # one row
+        return (1, 2, 0), (2, 0, 1)
     return (2, 1, *range(3, ndim), 0), (ndim - 1, 1, 0, *range(2, ndim - 1))
 
 
