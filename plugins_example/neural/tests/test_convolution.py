@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from opregistry_neural import convolution
 from opregistry_neural.columns import col2im, im2col
 from opregistry_neural.convolution import ConvNd, ConvNdWeight, DeconvNd, conv2d, deconv2d
 
@@ -35,7 +36,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_sum_that_defines_it(case):
+@pytest.mark.parametrize("block", [1, 2**20])
+def test_the_sum_that_defines_it(case, block, monkeypatch):
+    monkeypatch.setattr(convolution, "_BLOCK", block)  # bytes of columns at once
     rng = np.random.default_rng(0)
     x, W = rng.standard_normal(case[0]), rng.standard_normal(case[1])
     expected = by_definition(x, W, *case[2:])
@@ -43,7 +46,9 @@ def test_the_sum_that_defines_it(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_transpose_is_the_transpose(case):
+@pytest.mark.parametrize("block", [1, 2**20])
+def test_the_transpose_is_the_transpose(case, block, monkeypatch):
+    monkeypatch.setattr(convolution, "_BLOCK", block)
     rng = np.random.default_rng(0)
     x, W = rng.standard_normal(case[0]), rng.standard_normal(case[1])
     y = by_definition(x, W, *case[2:])
@@ -83,6 +88,7 @@ def test_columns_are_windows_in_rows():
     rows = im2col(x, 2).data
     assert rows.shape == (6, 8)
     np.testing.assert_array_equal(rows[0], [0, 1, 4, 5, 12, 13, 16, 17])
+    np.testing.assert_array_equal(rows[1], [1, 2, 5, 6, 13, 14, 17, 18])
     np.testing.assert_array_equal(rows[-1], [6, 7, 10, 11, 18, 19, 22, 23])
     assert im2col(x, (2, 3), to_matrix=False).shape == (1, 2, 2, 3, 2, 2)
     counts = col2im(np.ones((6, 8)), (1, 2, 3, 4), 2).data

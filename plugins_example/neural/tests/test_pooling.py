@@ -43,6 +43,8 @@ def test_an_element_that_is_largest_in_several_windows_gets_all_their_gradients(
 
 
 def test_the_padding_is_never_the_largest_but_counts_in_a_mean():
+    lowest = np.full((1, 1, 2, 2), np.finfo(float).min)
+    np.testing.assert_array_equal(MaxPool(2, 2, 1)(lowest).data, lowest)
     x = Variable(-np.ones((1, 1, 2, 2)))
     np.testing.assert_array_equal(MaxPool(2, 1, 1)(x).data, -np.ones((1, 1, 3, 3)))
     np.testing.assert_array_equal(AveragePool(2, 2, 1)(x).data, np.full((1, 1, 2, 2), -0.25))
