@@ -86,7 +86,8 @@ class Xlogy(_Pairwise):
 
     def backward(self, gy):
         x, y = floats(self.xs)
-        return gy * np.log(y), gy * _ratio(x, y)
+        by_x = gy * np.log(y) if self.needs_grad[0] else None  # of a constant 0, y may be 0, too
+        return by_x, gy * _ratio(x, y)
 
 
 class Xlog1py(_Pairwise):
@@ -99,7 +100,8 @@ class Xlog1py(_Pairwise):
 
     def backward(self, gy):
         x, y = floats(self.xs)
-        return gy * np.log1p(y), gy * _ratio(x, 1 + y)
+        by_x = gy * np.log1p(y) if self.needs_grad[0] else None
+        return by_x, gy * _ratio(x, 1 + y)
 
 
 class Expit(Elementwise):

@@ -64,6 +64,13 @@ def test_derivatives_at_the_ends_of_domains_and_far_out(function, x, first, seco
     np.testing.assert_allclose(derivatives(function, x), (first, second), rtol=1e-13, atol=1e-300)
 
 
+@pytest.mark.parametrize(("function", "end"), [(special.xlogy, 0.0), (special.xlog1py, -1.0)])
+def test_a_constant_factor_of_zero_warns_of_nothing(function, end):
+    y = Variable(np.array([end, 0.5]))
+    np.sum(function(np.array([0.0, 1.5]), y)).backward()
+    assert y.grad.tolist() == [0.0, 1.5 / (0.5 - end)]
+
+
 def test_mixed_derivatives_of_products_with_logarithms_where_one_factor_is_zero():
     found = hessian(lambda v: Xlogy()(v[0], v[1]))(np.array([0.0, 4.0]))
     np.testing.assert_allclose(found, [[0, 0.25], [0.25, 0]])
