@@ -220,8 +220,8 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
     return said
 
 
-_NOT_OF_NUMBERS = {"copy", "subok", "device", "writeable"}
-_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K"}
+_NOT_OF_NUMBERS = {"subok", "device", "writeable"}
+_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "copy": True}
 _INSTEAD = {
     "out": "what is recorded is not written into; use the result",
     "where": "choose with np.where(condition, a, b)",
