@@ -54,7 +54,7 @@ class _LogSumExp(Function):
         gy = gy * sign[0] if sign else gy
         infinite = np.logical_and(np.isinf(y), np.equal(a, y))
         terms = np.exp(np.where(infinite, 0, a) - np.where(infinite, 0, y))
-        by_b = gy * np.where(np.isneginf(np.real(y)), 0, terms)
+        by_b = gy * np.where(np.isneginf(np.real(a)), 0, terms)
         return by_b if b is None else b * by_b, by_b
 
 
@@ -83,7 +83,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
 
     Notes
     -----
-    Where the sum is infinite, each infinite term has its derivative 1; where it is 0, all have 0.
+    Infinite terms of an infinite sum have the derivative 1 each; where a is minus infinity, it is 0.
     """
     results = _LogSumExp(axis, return_sign)(a, b)
     y, *sign = results if return_sign else (results,)

@@ -16,7 +16,6 @@ class SphHarmY(Function):
     """
 
     elementwise = True
-    saves = ("xs",)
     samples = (
         {"n": np.array([2, 1, 3]), "m": np.array([1, 0, -3]), "theta": (3,), "phi": (3,)},
         {"n": np.array(4), "m": np.array(-2), "theta": (2, 3), "phi": (3,)},
@@ -28,9 +27,9 @@ class SphHarmY(Function):
 
     def backward(self, gy):
         refuse_gradient(self, 2)
-        n, m, theta, phi = floats(self.xs)
+        (n, m, theta, phi), (y,) = floats(self.xs), self.ys
         turn = np.exp(1j * phi)
         up = np.sqrt(np.maximum((n - m) * (n + m + 1), 0)) * SphHarmY()(n, m + 1, theta, phi) / turn
         down = np.sqrt(np.maximum((n + m) * (n - m + 1), 0)) * SphHarmY()(n, m - 1, theta, phi) * turn
         fold = np.where(np.less(np.sin(theta), 0), -1, 1)
-        return None, None, gy * fold * (up - down) / 2, gy * 1j * m * SphHarmY()(n, m, theta, phi)
+        return None, None, gy * fold * (up - down) / 2, gy * 1j * m * y

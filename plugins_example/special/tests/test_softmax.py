@@ -45,6 +45,14 @@ def test_terms_of_minus_infinity_have_no_gradient():
     assert grad(logsumexp)(np.array([np.inf, 0.0])).tolist() == [1, 0]
 
 
+def test_terms_that_cancel_have_no_finite_gradient():
+    with np.errstate(invalid="ignore"):
+        found = grad(lambda a: logsumexp(a, b=np.array([1.0, -1.0]), return_sign=True)[0])(
+            np.array([2.0, 2.0])
+        )
+    assert not np.any(np.isfinite(found))
+
+
 def test_second_derivatives_of_logsumexp_are_those_of_the_softmax():
     p = special.softmax(A[0])
     np.testing.assert_allclose(hessian(logsumexp)(A[0]), np.diag(p) - np.outer(p, p), atol=1e-15)
