@@ -1,0 +1,111 @@
+"""What distributions share: parameters, supports, refused derivatives, and logarithms of densities."""
+
+import functools
+import inspect
+import operator
+from math import log, pi
+
+import numpy as np
+from scipy import special
+
+from opregistry_special._elementwise import parted
+from opregistry_special.incomplete_functions import _log_stirling_ratio
+from registry import Function, GradientError, Variable, stop_gradient
+
+
+def standardized(x, loc, scale, *shapes):
+    """Give (x - loc) / scale, then scale and shapes; nan where one of these is not positive."""
+    x, loc, *positive = common(x, loc, scale, *shapes)
+    valid = [np.greater(p, 0) for p in positive]
+    z = (x - loc) / positive[0]
+    if not all(map(np.all, valid)):
+        z = np.where(functools.reduce(operator.and_, valid), z, np.nan)
+        positive = [np.where(v, p, np.nan) for v, p in zip(valid, positive, strict=True)]
+    return z, *positive
+
+
+def common(*numbers):
+    """Give numbers and lists as arrays of one floating dtype, for which Python's numbers give way."""
+    numbers = [np.asarray(x) if isinstance(x, list | tuple) else x for x in numbers]
+    dtype = np.result_type(*numbers)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return [x.astype(dtype) if isinstance(x, Variable) else np.asarray(x, dtype) for x in numbers]
+
+
+def on_support(function, z, high=np.inf, below=0.0, above=0.0):
+    """Give function(z) where 0 <= z <= high and z is finite, and constants elsewhere."""
+    under, over = np.less(z, 0), np.logical_or(np.greater(z, high), np.isposinf(z))
+    if not np.any(under | over):
+        return function(z)
+    y = function(np.where(under | over, 0.5, z))
+    return np.where(under, below, np.where(over, above, y))
+
+
+def no_derivative_by(*names):
+    """Make a composite whose gradient by some parameters, where it is wanted, is refused by name."""
+
+    def mark(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            given = signature.bind(*args, **kwargs).arguments
+            refused = {name: x for name, x in given.items() if name in names and isinstance(x, Variable)}
+            y = function(**{**given, **stop_gradient(refused)})
+            return _Refused(function.__name__, tuple(refused))(y, *refused.values()) if refused else y
+
+        return call
+
+    return mark
+
+
+class _Refused(Function):
+    """The first input, which depends on the others without a derivative in closed form."""
+
+    saves = ()
+
+    def __init__(self, operator, names):
+        self.operator, self.names = operator, names
+
+    def forward(self, y, *parameters):
+        return y
+
+    def backward(self, gy):
+        for name, wanted in zip(self.names, self.needs_grad[1:], strict=True):
+            if wanted:
+                raise GradientError(
+                    f"{self.operator} has no derivative by {name!r} in closed form, but {name!r} is a "
+                    f"Variable; give it as a number or an array ({name}.data of a Variable)"
+                )
+        return (gy, *[None] * len(self.names))
+
+
+def log_gamma_density(a, x):
+    """Give the logarithm of x ** (a - 1) * exp(-x) / gamma(a) for x >= 0."""
+    near = np.less(x, 1)
+    low, high = parted(near, x, 1, 1)
+    u = (high - a) / a
+    far = a * (np.log1p(u) - u) + _log_stirling_ratio(a) - np.log(high)
+    return np.where(near, special.xlogy(a - 1, low) - low - special.gammaln(a), far)
+
+
+def log_dirichlet_density(alphas, xs):
+    """Give the logarithm of the product of x ** (alpha - 1) over the beta function of all alphas.
+
+    It is that of as many gamma variables, given their sum, here the sum of the alphas.
+    """
+    total = sum(alphas)
+    terms = [log_gamma_density(alpha, total * x) for alpha, x in zip(alphas, xs, strict=True)]
+    return sum(terms) - log_gamma_density(total, total) + (len(alphas) - 1) * np.log(total)
+
+
+def log_t_density(df, z):
+    """Give the logarithm of Student's density, which is normal for infinite df."""
+    df = np.minimum(df, float(np.finfo(df.dtype).max) / 4)
+    a = df / 2
+    constant = (a + 0.5) * np.log1p(0.5 / a) + _log_stirling_ratio(a) - _log_stirling_ratio(a + 0.5)
+    r = z / np.sqrt(df)
+    far = np.greater(np.absolute(r), 1e9)  # where 1 + r * r is r * r, which may overflow
+    near, away = parted(far, r, 1.0, 0.0)[::-1]
+    logarithm = np.where(far, 2 * np.log(np.absolute(away)), np.log1p(near * near))
+    return constant - (1 + log(2 * pi)) / 2 - (a + 0.5) * logarithm
