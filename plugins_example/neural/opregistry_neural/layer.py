@@ -62,15 +62,7 @@ class Layer:
     def layers(self) -> dict[Layer, str]:
         """Give this layer and all inside it, each once, with what names of its parts begin with."""
         found: dict[Layer, str] = {}
-
-        def visit(layer: Layer, prefix: str) -> None:
-            if layer not in found:
-                found[layer] = prefix
-                for name, child in layer.children():
-                    if isinstance(child, Layer):
-                        visit(child, f"{prefix}{name}.")
-
-        visit(self, "")
+        _add_layers(self, "", found)
         return found
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
@@ -161,6 +153,14 @@ class Sequential(Layer):
         for function in self.functions:
             x = function(x)
         return x
+
+
+def _add_layers(layer: Layer, prefix: str, found: dict[Layer, str]) -> None:
+    if layer not in found:
+        found[layer] = prefix
+        for name, child in layer.children():
+            if isinstance(child, Layer):
+                _add_layers(child, f"{prefix}{name}.", found)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
