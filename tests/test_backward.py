@@ -296,3 +296,19 @@ def test_integers_have_real_gradients_in_float64(dtype, other):
     (x * np.array([other] * 3)).backward()
     assert x.grad.dtype == np.float64
     np.testing.assert_array_equal(x.grad, [np.real(other)] * 3)
+
+
+class Columns(Function):
+    """x, with a gradient that lies in memory column by column."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, gy):
+        return gy.T.copy().T
+
+
+def test_a_gradient_keeps_the_memory_order_that_its_operator_gave():
+    x = Variable(np.asfortranarray(np.arange(6.0).reshape(2, 3)))
+    Columns()(x).backward()
+    assert x.grad.flags.f_contiguous
