@@ -47,12 +47,12 @@ class Layer:
     training: bool = True
     buffers: ClassVar[tuple[str, ...]] = ()
 
-    def forward(self, *xs: Any) -> Any:
+    def forward(self, *xs: Any, **options: Any) -> Any:
         """Compute the result."""
         raise NotImplementedError(f"{type(self).__name__} gives no forward(self, x, ...)")
 
-    def __call__(self, *xs: Any) -> Any:
-        return self.forward(*xs)
+    def __call__(self, *xs: Any, **options: Any) -> Any:
+        return self.forward(*xs, **options)
 
     def children(self) -> Iterator[tuple[str, Any]]:
         """Give each parameter and layer that this one holds, with its name."""
