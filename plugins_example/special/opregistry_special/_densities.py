@@ -17,10 +17,10 @@ def standardized(x, loc, scale, *shapes):
     """Give (x - loc) / scale, then scale and shapes; nan where one of these is not positive."""
     x, loc, *positive = common(x, loc, scale, *shapes)
     valid = [np.greater(p, 0) for p in positive]
-    z = (x - loc) / positive[0]
-    if not all(map(np.all, valid)):
-        z = np.where(functools.reduce(operator.and_, valid), z, np.nan)
-        positive = [np.where(v, p, np.nan) for v, p in zip(valid, positive, strict=True)]
+    if all(map(np.all, valid)):
+        return (x - loc) / positive[0], *positive
+    positive = [np.where(v, p, np.nan) for v, p in zip(valid, positive, strict=True)]
+    z = np.where(functools.reduce(operator.and_, valid), (x - loc) / positive[0], np.nan)
     return z, *positive
 
 
@@ -100,8 +100,7 @@ def log_dirichlet_density(alphas, xs):
 
 
 def log_t_density(df, z):
-    """Give the logarithm of Student's density, which is normal for infinite df."""
-    df = np.minimum(df, float(np.finfo(df.dtype).max) / 4)
+    """Give the logarithm of Student's density."""
     a = df / 2
     constant = (a + 0.5) * np.log1p(0.5 / a) + _log_stirling_ratio(a) - _log_stirling_ratio(a + 0.5)
     r = z / np.sqrt(df)

@@ -4,7 +4,7 @@ Where a parameter has no meaning, results are nan; outside of the support gradie
 at its ends they are those from inside.
 """
 
-from math import log, pi
+from math import log, pi, sqrt
 
 import numpy as np
 from scipy import special
@@ -50,7 +50,8 @@ def norm_logpdf(x, loc=0, scale=1):
 @_operator(support=_REAL)
 def norm_pdf(x, loc=0, scale=1):
     """Density of the normal distribution, exp(-z * z / 2) / (sqrt(2 * pi) * scale), z = (x - loc) / scale."""
-    return np.exp(norm_logpdf(x, loc, scale))
+    z, scale = standardized(x, loc, scale)
+    return np.exp(-z * z / 2) / (sqrt(2 * pi) * scale)
 
 
 @_operator(support=_REAL)
@@ -155,7 +156,7 @@ def t_logpdf(x, df, loc=0, scale=1):
     It is log(gamma((df + 1) / 2) / gamma(df / 2)) - log(pi * df) / 2 - log(scale)
     - (df + 1) / 2 * log(1 + z * z / df), from terms that stay small for large df.
     """
-    z, scale, df = standardized(x, loc, scale, df)
+    z, scale, df = _standardized_t(x, df, loc, scale)
     return log_t_density(df, z) - np.log(scale)
 
 
@@ -169,7 +170,7 @@ def t_pdf(x, df, loc=0, scale=1):
 @no_derivative_by("df")
 def t_cdf(x, df, loc=0, scale=1):
     """Distribution function of Student's distribution; there is no derivative by df."""
-    z, _, df = standardized(x, loc, scale, df)
+    z, _, df = _standardized_t(x, df, loc, scale)
     return Stdtr()(df, z)
 
 
@@ -177,8 +178,14 @@ def t_cdf(x, df, loc=0, scale=1):
 @no_derivative_by("df")
 def t_logcdf(x, df, loc=0, scale=1):
     """Logarithm of t_cdf, exact in both tails, as are its derivatives; there is none by df."""
-    z, _, df = standardized(x, loc, scale, df)
+    z, _, df = _standardized_t(x, df, loc, scale)
     return LogStdtr()(df, z)
+
+
+def _standardized_t(x, df, loc, scale):
+    """Give z, scale and df, bounded so that its square is finite; then, too, the distribution is normal."""
+    z, scale, df = standardized(x, loc, scale, df)
+    return z, scale, np.minimum(df, float(np.finfo(df.dtype).max) ** 0.5)
 
 
 _poisson_operator = composite(
