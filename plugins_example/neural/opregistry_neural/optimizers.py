@@ -114,6 +114,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        # without the factors 1 - b1 and 1 - b2, which would take a pass over the array each
         self.moments = [(np.zeros_like(p.data), np.zeros_like(p.data.real)) for p in self.parameters]
         self.scratch = [np.empty_like(p.data) for p in self.parameters]  # new arrays would take longer
         self.steps = [0] * len(self.parameters)
@@ -122,16 +123,15 @@ class Adam(Optimizer):
         (m, v), (b1, b2), s = self.moments[i], self.betas, self.scratch[i]
         self.steps[i] += 1
         m *= b1
-        m += np.multiply(gradient, 1 - b1, out=s)
+        m += gradient
         v *= b2
-        np.multiply(gradient, gradient.conj(), out=s)
-        s *= 1 - b2
-        v += s.real
-        first, second = 1 - b1 ** self.steps[i], sqrt(1 - b2 ** self.steps[i])
+        v += np.multiply(gradient, gradient.conj(), out=s).real
+        first = (1 - b1) / (1 - b1 ** self.steps[i])
+        second = sqrt((1 - b2) / (1 - b2 ** self.steps[i]))
         np.sqrt(v, out=s)
-        s += self.eps * second
+        s += self.eps / second
         np.divide(m, s, out=s)
-        s *= self.lr * second / first
+        s *= self.lr * first / second
         if self.weight_decay:
             x *= 1 - self.lr * self.weight_decay
         x -= s
