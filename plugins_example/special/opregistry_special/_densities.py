@@ -28,6 +28,8 @@ def common(*numbers):
     """Give numbers and lists as arrays of one floating dtype, for which Python's numbers give way."""
     numbers = [np.asarray(x) if isinstance(x, list | tuple) else x for x in numbers]
     dtype = np.result_type(*numbers)
+    if dtype.kind == "c":
+        raise TypeError("distributions take real numbers")
     dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
     return [x.astype(dtype) if isinstance(x, Variable) else np.asarray(x, dtype) for x in numbers]
 

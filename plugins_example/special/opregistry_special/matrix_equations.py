@@ -4,8 +4,6 @@ Stacks of matrices broadcast. A right-hand side with one axis is one vector. Num
 checked to be finite: nan gives nan.
 """
 
-import warnings
-
 import numpy as np
 from scipy import linalg
 
@@ -215,9 +213,7 @@ class Sqrtm(Function):
 
 
 def _root(a):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", linalg.LinAlgWarning)
-        y = linalg.sqrtm(a)
+    y = linalg.sqrtm(a)
     if not np.all(np.isfinite(y)):
         raise np.linalg.LinAlgError("sqrtm: a matrix has no square root; it is singular, or not finite")
     return y

@@ -37,17 +37,11 @@ class SignalConvolve(Function):
         in1, in2 = self.xs
         if not gy.ndim:
             return gy * in2, gy * in1
-        pairs = [sorted(pair) for pair in zip(in1.shape, in2.shape, strict=True)]
-        if self.mode == "full":
-            before = [0 for _ in pairs]
-        elif self.mode == "same":
-            before = [(n - 1) // 2 for n in in2.shape]
-        else:
-            before = [small - 1 for small, _ in pairs]
-        widths = [
-            (start, small + large - 1 - start - n)
-            for start, (small, large), n in zip(before, pairs, gy.shape, strict=True)
+        shapes = np.array([in1.shape, in2.shape])
+        whole = np.sum(shapes, axis=0) - 1
+        before = {"full": 0 * whole, "same": (shapes[1] - 1) // 2, "valid": np.min(shapes, axis=0) - 1}[
+            self.mode
         ]
-        full = np.pad(gy, widths)
+        full = np.pad(gy, np.stack([before, whole - before - gy.shape], axis=1).tolist())
         part = SignalConvolve("valid", self.method)
         return part(full, np.flip(in2)), part(full, np.flip(in1))

@@ -298,6 +298,11 @@ def test_float32_stays_float32_beside_pythons_numbers():
     assert multivariate_normal_pdf(x, 0 * x.data, np.eye(2, dtype=np.float32)).dtype == np.float32
 
 
+def test_complex_numbers_are_refused():
+    with pytest.raises(TypeError, match="distributions take real numbers"):
+        norm_pdf(np.array([1j]))
+
+
 def test_lists_and_integers_are_numbers():
     np.testing.assert_allclose(norm_pdf([0, 1], [1, 2], 2), stats.norm.pdf([0, 1], [1, 2], 2), rtol=1e-15)
     assert grad(lambda n: norm_logcdf(n))(-1) == pytest.approx(
