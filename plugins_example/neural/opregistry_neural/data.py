@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class DataLoader:
         if self.progress is None:
             return numbers
         try:
-            from tqdm import tqdm
+            tqdm = import_module("tqdm").tqdm
         except ImportError as error:
             raise ImportError(
                 'DataLoader: a progress bar needs tqdm: python -m pip install "opregistry-neural[progress]"'
