@@ -1,5 +1,6 @@
 """The page for readers of the book: each name that it gives for one of the book's is there."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -74,3 +75,21 @@ def test_what_the_page_says_of_differences_holds():
     image = np.ones((1, 1, 4, 4))
     assert neural.pooling(image, 2).shape == (1, 1, 3, 3)
     assert neural.max_pool(image, 2).shape == (1, 1, 2, 2)
+
+
+def test_the_pages_recurrent_layers_follow_the_formulas():
+    pytest.importorskip("opregistry_neural")
+    page = {}
+    for example in doctest.DocTestParser().get_examples(PAGE.read_text()):
+        if example.source.startswith(("class", "from", "import")):
+            exec(example.source, page)
+    rnn, lstm = page["RNN"](2, 3, rng=0), page["LSTM"](2, 3, rng=1)
+    h = state = c = np.zeros((4, 3))
+    for x in np.random.default_rng(0).standard_normal((5, 4, 2)):
+        h = np.tanh(x @ rnn.x2h.W.data + rnn.x2h.b.data + h @ rnn.h2h.W.data)
+        np.testing.assert_allclose(rnn(x).data, h, rtol=1e-5, atol=1e-6)
+        gates = x @ lstm.x2h.W.data + lstm.x2h.b.data + state @ lstm.h2h.W.data
+        forget, let_in, out = (1 / (1 + np.exp(-gate)) for gate in np.split(gates, 4, axis=1)[:3])
+        c = forget * c + let_in * np.tanh(gates[:, 9:])
+        state = out * np.tanh(c)
+        np.testing.assert_allclose(lstm(x).data, state, rtol=1e-5, atol=1e-6)

@@ -47,7 +47,7 @@ def printed(page):
     [
         ("digits", "at least 98.5 %: True"),
         ("characters", "below 0.6: True"),
-        ("gaussian_process", "96% within 2 deviations"),
+        ("gaussian_process", "at least 9 of 10 within 2 deviations: True"),
         ("gamma", "shape 0.8929, scale 47.778\nTrue"),
     ],
 )

@@ -59,16 +59,16 @@ class Layer:
         for name, value in vars(self).items():
             yield from _parts(name, value)
 
-    def layers(self) -> dict[Layer, str]:
+    def named_layers(self) -> list[tuple[str, Layer]]:
         """Give this layer and all inside it, each once, with what names of its parts begin with."""
-        found: dict[Layer, str] = {}
+        found: dict[int, tuple[str, Layer]] = {}
         _add_layers(self, "", found)
-        return found
+        return list(found.values())
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """Give each parameter once, with its name: ``"inner.W"``."""
         found: dict[Parameter, str] = {}
-        for layer, prefix in self.layers().items():
+        for prefix, layer in self.named_layers():
             for name, child in layer.children():
                 if isinstance(child, Parameter):
                     found.setdefault(child, prefix + name)
@@ -85,7 +85,7 @@ class Layer:
 
     def train(self, training: bool = True) -> None:
         """Say for this layer and all inside it whether they learn now."""
-        for layer in self.layers():
+        for _, layer in self.named_layers():
             layer.training = training
 
     def eval(self) -> None:
@@ -95,7 +95,7 @@ class Layer:
     def state(self) -> dict[str, Any]:
         """Give the arrays of all parameters and buffers by name; not copies."""
         found = {name: parameter.data for name, parameter in self.named_parameters()}
-        for layer, prefix in self.layers().items():
+        for prefix, layer in self.named_layers():
             found |= {prefix + name: getattr(layer, name) for name in layer.buffers}
         return found
 
@@ -155,9 +155,9 @@ class Sequential(Layer):
         return x
 
 
-def _add_layers(layer: Layer, prefix: str, found: dict[Layer, str]) -> None:
-    if layer not in found:
-        found[layer] = prefix
+def _add_layers(layer: Layer, prefix: str, found: dict[int, tuple[str, Layer]]) -> None:
+    if id(layer) not in found:  # not a set of layers: a data class is no key
+        found[id(layer)] = prefix, layer
         for name, child in layer.children():
             if isinstance(child, Layer):
                 _add_layers(child, f"{prefix}{name}.", found)

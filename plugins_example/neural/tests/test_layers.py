@@ -1,6 +1,7 @@
 """Layers: their parameters and state, what they compute, training by a seed."""
 
 import gc
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -68,14 +69,23 @@ class TestParts:
                 self.tied = self.first.W
 
         assert [name for name, _ in Parent().named_parameters()] == ["tied"]
-        assert [type(layer) for layer in Parent().layers()] == [Parent, Child]
+        assert [name for name, _ in Parent().named_layers()] == ["", "first."]
+
+    def test_a_layer_may_be_a_data_class(self):
+        @dataclass
+        class Block(nn.Layer):
+            inner: nn.Linear
+            scale: nn.Parameter
+
+        model = nn.Sequential(Block(nn.Linear(1, 2), nn.Parameter(np.ones(2))))
+        assert [name for name, _ in model.named_parameters()] == ["0.scale", "0.inner.W", "0.inner.b"]
 
     def test_train_and_eval_reach_all_layers(self):
         model = small_network()
         model.eval()
-        assert not any(layer.training for layer in model.layers())
+        assert not any(layer.training for _, layer in model.named_layers())
         model.train()
-        assert all(layer.training for layer in model.layers())
+        assert all(layer.training for _, layer in model.named_layers())
 
     def test_cleargrads_forgets_all_gradients(self):
         model = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=1))
@@ -83,6 +93,13 @@ class TestParts:
         assert all(p.grad is not None for p in model.parameters())
         model.cleargrads()
         assert all(p.grad is None for p in model.parameters())
+
+    def test_named_arguments_reach_forward(self):
+        class Scaled(nn.Layer):
+            def forward(self, x, by=1):
+                return x * by
+
+        assert Scaled()(2, by=3) == 6
 
     def test_a_layer_without_forward_says_so(self):
         with pytest.raises(NotImplementedError, match="Layer gives no forward"):
