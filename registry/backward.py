@@ -248,7 +248,9 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     if before is None:
         if owned:
             return gradient
-        return gradient._with_own_array() if isinstance(gradient, NumPyProtocol) else gradient.copy("K")
+        if isinstance(gradient, NumPyProtocol):
+            return gradient._with_own_array()
+        return gradient.copy("K") if type(gradient) is np.ndarray else gradient.copy()
     if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
         before = before._value
     total = _as_array(before + gradient)

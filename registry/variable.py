@@ -253,7 +253,7 @@ class Variable(NumPyProtocol):
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
         edge = ref(self) if self._edge is None else self._edge
-        return new_variable(self._value.copy("K"), edge, self.generation)
+        return new_variable(self._value.copy(), edge, self.generation)
 
 
 def _hint(name: str) -> str:

@@ -18,7 +18,7 @@ from registry import (
 )
 
 
-@composite(implements=np.packbits, method="spread")
+@composite(implements=np.unique, method="spread")
 def spread(a, axis=None):
     """Largest minus smallest."""
     return np.max(a, axis=axis) - np.min(a, axis=axis)
@@ -29,7 +29,7 @@ def original(x):
     return x * x
 
 
-@composite(name="pair_up", implements=(np.roots, np.poly))
+@composite(name="pair_up", implements=(np.sort_complex, np.spacing))
 def pair(x):
     return x + 1
 
@@ -47,7 +47,7 @@ def variable(*values):
 
 def test_the_decorator_gives_the_function_itself():
     assert spread(variable(1.0, 5.0)).data == 4
-    assert spread.composite[:3] == (None, np.packbits, "spread")
+    assert spread.composite[:3] == (None, np.unique, "spread")
 
 
 def test_it_is_named_listed_and_found_like_a_class(registry):
@@ -60,9 +60,9 @@ def test_it_is_named_listed_and_found_like_a_class(registry):
 
 def test_it_is_reached_by_its_numpy_functions_with_numpys_arguments(registry):
     x = variable([1.0, 5.0], [2.0, 4.0])
-    np.testing.assert_array_equal(np.packbits(x, 1).data, [4, 2])
-    np.testing.assert_array_equal(np.packbits(x, axis=0).data, [1, 1])
-    assert np.roots(variable(1.0)).data == np.poly(variable(1.0)).data == 2
+    np.testing.assert_array_equal(np.unique(x, 1).data, [4, 2])
+    np.testing.assert_array_equal(np.unique(x, axis=0).data, [1, 1])
+    assert np.sort_complex(variable(1.0)).data == np.spacing(variable(1.0)).data == 2
 
 
 def test_it_is_a_method_of_variable(registry):
@@ -72,7 +72,7 @@ def test_it_is_a_method_of_variable(registry):
 
 def test_its_derivatives_are_those_of_what_it_calls(registry):
     x = variable(1.0, 5.0, 2.0)
-    y = np.packbits(x) ** 3
+    y = np.unique(x) ** 3
     y.backward(create_graph=True)
     np.testing.assert_array_equal(x.grad.data, [-48.0, 48.0, 0.0])
     g = x.grad
@@ -91,8 +91,8 @@ def test_it_pickles_as_what_it_is(registry):
 
 
 def test_an_argument_that_it_does_not_take_is_named(registry):
-    with pytest.raises(NoOperatorError, match=r"^numpy\.packbits on Variables takes no bitorder=: "):
-        np.packbits(variable(1.0), bitorder="little")
+    with pytest.raises(NoOperatorError, match=r"^numpy\.unique on Variables takes no equal_nan=: "):
+        np.unique(variable(1.0), equal_nan=False)
 
 
 def test_a_composite_of_operators_that_are_missing_says_which(fresh):
@@ -120,7 +120,7 @@ def test_it_can_be_registered_by_hand_and_again(fresh):
         ({"name": "lambda"}, "f cannot have the helper 'lambda': it is a Python keyword; give it another"),
         ({"name": "_f"}, "f cannot have the helper '_f': it starts with an underscore; give it another"),
         ({"implements": "ptp"}, "f cannot be an operator: implements has 'ptp'; it must be a function"),
-        ({"implements": (np.packbits, None)}, "f cannot be an operator: implements has None; it must be a"),
+        ({"implements": (np.unique, None)}, "f cannot be an operator: implements has None; it must be a"),
         ({"method": "shape"}, "f cannot be an operator: method 'shape' is an attribute that every Variable"),
         ({"method": "_f"}, "f cannot be an operator: method is '_f'; it must be a public name"),
     ],

@@ -334,20 +334,20 @@ def test_an_operator_that_shadows_a_built_in_leaves_the_built_in_its_name(site, 
 
 def test_two_plugins_for_one_numpy_function_make_that_call_ambiguous_and_no_other(site, fresh):
     for name in ("alpha", "beta"):
-        site.install_operator(name, name.title(), "implements, method = np.roots, 'roots'")
+        site.install_operator(name, name.title(), "implements, method = np.sort_complex, 'roots'")
     fresh()
     with pytest.raises(
-        AmbiguousOperatorError, match=r"'numpy.roots' is offered by 2 plugins:\n  alpha.*\n  beta"
+        AmbiguousOperatorError, match=r"'numpy.sort_complex' is offered by 2 plugins:\n  alpha.*\n  beta"
     ):
-        np.roots(variable(1.0))
+        np.sort_complex(variable(1.0))
     with pytest.raises(AmbiguousOperatorError, match="'roots' is offered by 2 plugins"):
         variable(1.0).roots()
     assert ops.alpha(variable(1.0)).data == 1
-    opregistry.prefer("numpy.roots", "beta")
-    assert type(np.roots(variable(1.0)).creator).__module__ == "beta"
+    opregistry.prefer("numpy.sort_complex", "beta")
+    assert type(np.sort_complex(variable(1.0)).creator).__module__ == "beta"
     opregistry.prefer("roots", "alpha")
     assert type(variable(1.0).roots().creator).__module__ == "alpha"
-    assert type(np.roots(variable(1.0)).creator).__module__ == "beta"
+    assert type(np.sort_complex(variable(1.0)).creator).__module__ == "beta"
 
 
 @pytest.mark.parametrize(
@@ -355,9 +355,9 @@ def test_two_plugins_for_one_numpy_function_make_that_call_ambiguous_and_no_othe
     [
         ("name = 'erf'", "name = 'erf'", "Two and One have the same name, 'erf'"),
         (
-            "implements = np.roots",
-            "implements = np.poly, np.roots",
-            "have the same implements, 'numpy.roots'",
+            "implements = np.sort_complex",
+            "implements = np.spacing, np.sort_complex",
+            "have the same implements, 'numpy.sort_complex'",
         ),
         ("method = 'erf'", "method = 'erf'", "have the same method, 'erf'"),
     ],
@@ -404,14 +404,14 @@ def test_a_blocked_plugin_is_not_imported_and_the_error_says_that_it_is_blocked(
 
 
 def test_blocking_at_run_time_takes_the_operators_away(site, fresh):
-    site.install_operator("alpha", "Alpha", "implements, method = np.roots, 'alpha'")
+    site.install_operator("alpha", "Alpha", "implements, method = np.sort_complex, 'alpha'")
     fresh()
-    assert np.roots(variable(1.0)).alpha().data == 1
+    assert np.sort_complex(variable(1.0)).alpha().data == 1
     opregistry.block("alpha")
     with pytest.raises(UnknownOperatorError, match="'alpha'; plugin alpha is blocked"):
         ops.alpha
-    with pytest.raises(NoOperatorError, match=r"numpy.roots; plugin alpha is blocked"):
-        np.roots(variable(1.0))
+    with pytest.raises(NoOperatorError, match=r"numpy.sort_complex.*; plugin alpha is blocked"):
+        np.sort_complex(variable(1.0))
     assert not hasattr(variable(1.0), "alpha")
 
 
@@ -831,13 +831,13 @@ def test_a_registered_array_type_is_data_and_passes_through_operators(fresh):
 
 def test_constant_functions_of_a_plugin_give_plain_arrays(fresh):
     registry = fresh(only=frozenset())
-    with pytest.raises(NoOperatorError, match=r"numpy.digitize"):
-        np.digitize(variable(2.0, 1.0), [1.5])
-    fake = Giving(constants=[np.digitize])
+    with pytest.raises(NoOperatorError, match=r"numpy.spacing"):
+        np.spacing(variable(2.0, 1.0))
+    fake = Giving(constants=[np.spacing])
     registry.loader.load_object(registry, fake, "asking")
-    result = np.digitize(variable(2.0, 1.0), [1.5])
+    result = np.spacing(variable(2.0, 1.0))
     assert type(result) is np.ndarray
-    np.testing.assert_array_equal(result, [1, 0])
+    np.testing.assert_array_equal(result, [2.0**-51, 2.0**-52])
 
 
 # Operators registered by hand
@@ -923,11 +923,11 @@ def test_two_registries_do_not_know_of_each_other(fresh):
 
 def test_a_refused_function_says_what_to_use_instead_unless_somebody_implements_it(site, fresh):
     site.install(
-        "refuser", "@hookimpl\ndef register_refused_functions(): return {'numpy.digitize': 'write a step'}"
+        "refuser", "@hookimpl\ndef register_refused_functions(): return {'numpy.spacing': 'write a step'}"
     )
     fresh(only=frozenset({"refuser"}))
-    with pytest.raises(NoOperatorError, match=r"^numpy\.digitize cannot be differentiated: write a step$"):
-        np.digitize(variable(1.0), [0.0])
-    site.install("other", "@hookimpl\ndef register_constant_functions(): return [np.digitize]")
+    with pytest.raises(NoOperatorError, match=r"^numpy\.spacing cannot be differentiated: write a step$"):
+        np.spacing(variable(1.0))
+    site.install("other", "@hookimpl\ndef register_constant_functions(): return [np.spacing]")
     fresh(only=frozenset({"refuser", "other"}))
-    assert np.digitize(variable(1.0), [0.0]) == 1
+    assert np.spacing(variable(1.0)) == 2.0**-52
