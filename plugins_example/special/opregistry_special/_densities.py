@@ -91,14 +91,13 @@ def log_gamma_density(a, x):
     return np.where(near, special.xlogy(a - 1, low) - low - special.gammaln(a), far)
 
 
-def log_dirichlet_density(alphas, xs):
-    """Give the logarithm of the product of x ** (alpha - 1) over the beta function of all alphas.
+def log_dirichlet_density(log_gammas, total, count):
+    """Give the logarithm of a Dirichlet density, that of gamma variables given that they sum to `total`.
 
-    It is that of as many gamma variables, given their sum, here the sum of the alphas.
+    These are `total` times the coordinates, `log_gammas` the sum of the logarithms of their
+    densities, and `total` the sum of the `count` concentrations, too.
     """
-    total = sum(alphas)
-    terms = [log_gamma_density(alpha, total * x) for alpha, x in zip(alphas, xs, strict=True)]
-    return sum(terms) - log_gamma_density(total, total) + (len(alphas) - 1) * np.log(total)
+    return log_gammas - log_gamma_density(total, total) + (count - 1) * np.log(total)
 
 
 def log_t_density(df, z):

@@ -129,9 +129,13 @@ def chi2_cdf(x, df, loc=0, scale=1):
 def beta_logpdf(x, a, b, loc=0, scale=1):
     """Logarithm of the density of the beta distribution of a, b > 0, for 0 <= (x - loc) / scale <= 1."""
     z, scale, a, b = standardized(x, loc, scale, a, b)
-    return on_support(
-        lambda z: log_dirichlet_density((a, b), (z, 1 - z)) - np.log(scale), z, 1, -np.inf, -np.inf
-    )
+    total = a + b
+
+    def log_density(z):
+        log_gammas = log_gamma_density(a, total * z) + log_gamma_density(b, total * (1 - z))
+        return log_dirichlet_density(log_gammas, total, 2) - np.log(scale)
+
+    return on_support(log_density, z, 1, -np.inf, -np.inf)
 
 
 @_operator("a", "b", support=(0, 1))

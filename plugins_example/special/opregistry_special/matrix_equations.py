@@ -108,10 +108,9 @@ class _SolveBands(Function):
     def backward(self, gy):
         (ab, _), (y,) = self.xs, self.ys
         rows, used = _places(self.below, self.above, gy.shape[-2])
-        columns, used_transposed = _places(self.above, self.below, gy.shape[-2])
+        columns, _ = _places(self.above, self.below, gy.shape[-2])
         stored = np.arange(self.below + self.above, -1, -1)[:, np.newaxis]
-        transposed = np.where(used_transposed, ab[..., stored, columns], 0)
-        gb = _SolveBands(self.above, self.below)(transposed, gy)
+        gb = _SolveBands(self.above, self.below)(ab[..., stored, columns], gy)
         gab = -np.sum(gb[..., rows, :] * y[..., np.newaxis, :, :], axis=-1)
         return np.where(used, gab, 0), gb
 

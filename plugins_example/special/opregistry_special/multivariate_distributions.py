@@ -4,7 +4,7 @@ from math import log, pi
 
 import numpy as np
 
-from opregistry_special._densities import common, log_dirichlet_density
+from opregistry_special._densities import common, log_dirichlet_density, log_gamma_density
 from opregistry_special.matrix_equations import solve_triangular
 from registry import composite
 
@@ -47,6 +47,21 @@ def dirichlet_logpdf(x, alpha):
     ValueError
         If a point lies outside of the simplex, or an alpha is not positive.
     """
+    x, alpha, excess = _on_simplex(x, alpha)
+    total = np.sum(alpha)
+    columns = alpha if np.ndim(x) == 1 else alpha[:, np.newaxis]
+    log_gammas = np.sum(log_gamma_density(columns, total * x), axis=0)
+    return log_dirichlet_density(log_gammas, total, len(alpha)) + total * excess
+
+
+@_dirichlet
+def dirichlet_pdf(x, alpha):
+    """Density of the Dirichlet distribution; parameters as those of dirichlet_logpdf."""
+    return np.exp(dirichlet_logpdf(x, alpha))
+
+
+def _on_simplex(x, alpha):
+    """Give points with all coordinates, the concentrations, and how far the points' sums are from 1."""
     x, alpha = common(x, alpha)
     if np.ndim(alpha) != 1 or not np.all(np.greater(alpha, 0)):
         raise ValueError(f"dirichlet: alpha, of shape {np.shape(alpha)}, must be a row of positive numbers")
@@ -58,16 +73,10 @@ def dirichlet_logpdf(x, alpha):
             "or one row less"
         )
     excess = np.sum(x, axis=0) - 1
-    bound = 4e6 * float(np.finfo(x.dtype).eps) if x.dtype == np.float64 else 1e-5
+    bound = 1e-9 if x.dtype == np.float64 else 1e-5
     if np.any(np.less(x, 0)) or np.any(np.greater(np.absolute(excess), bound)):
         raise ValueError("dirichlet: a column of x has a negative number, or a sum that is not 1")
-    return log_dirichlet_density(list(alpha), list(x)) + np.sum(alpha) * excess
-
-
-@_dirichlet
-def dirichlet_pdf(x, alpha):
-    """Density of the Dirichlet distribution; parameters as those of dirichlet_logpdf."""
-    return np.exp(dirichlet_logpdf(x, alpha))
+    return x, alpha, excess
 
 
 _normal = composite(

@@ -248,6 +248,14 @@ def test_the_tail_of_t_is_exact_where_its_probability_underflows():
     assert stats.t.logcdf(-50.0, 1e6) == -INF  # which is why it is computed otherwise
 
 
+@pytest.mark.parametrize("z", [-1e200, 1e200])
+def test_the_density_of_t_does_not_overflow_where_the_square_does(z):
+    with mp.workdps(60):
+        expected = float(t_log(mp.mpf(z), mp.mpf(3)))
+    assert value(t_logpdf(z, 3.0)) == pytest.approx(expected, rel=1e-14)
+    assert grad(t_logpdf)(z, 3.0) == pytest.approx(-4 / z, rel=1e-14)
+
+
 def test_t_of_infinite_df_is_normal():
     x = np.array([-40.0, -3.0, 0.2, 5.0])
     np.testing.assert_allclose(value(t_logpdf(x, INF)), stats.norm.logpdf(x), rtol=1e-14)
