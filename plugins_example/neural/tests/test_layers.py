@@ -318,6 +318,11 @@ class TestInitializers:
         product = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
         np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-14)
 
+    def test_orthogonal_has_either_sign_anywhere(self):
+        """Those of a QR factorisation alone depend on its algorithm."""
+        firsts = [initializers.orthogonal(np.random.default_rng(s), (3, 3), 1, 1)[0, 0] for s in range(20)]
+        assert 4 <= sum(first > 0 for first in firsts) <= 16
+
     def test_a_layer_takes_any_function_and_tells_it_its_fans(self):
         seen = []
 
