@@ -11,7 +11,7 @@ import registry
 import registry.testing
 from registry import Function, Variable, ops
 
-PAGE = Path(__file__).parent.parent / "docs" / "book.md"
+PAGE = Path(__file__).parent.parent / "docs" / "recipes" / "book.md"
 ROWS = re.findall(r"^\| (`.*?) \| (.*?) ?\| (.*?) ?\|$", PAGE.read_text(), flags=re.M)
 CALLED = r"\b(?:np|nn|neural|ops|registry|Variable)\.[\w.]+"
 NAMES = sorted({name for _, *cells in ROWS for cell in cells for name in re.findall(CALLED, cell)})

@@ -1,7 +1,8 @@
 """``opregistry demo``: a small network learns to read handwritten digits.
 
 The model is what a newcomer would write: functions of Variables, made of operators.
-``softplus`` comes from a plugin, all other operators from the built-ins.
+``softplus`` comes from a plugin, by whose name it is called, as others may have one, too;
+all other operators come from the built-ins.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from registry import Variable, no_grad, ops
+from registry import Variable, no_grad, ops, plugins
 from registry.cli.derivatives import compare, derivatives
 from registry.cli.errors import CommandError
 from registry.cli.output import console, on_terminal, say
 from registry.cli.provenance import operators_behind, show_provenance
-from registry.errors import UnknownOperatorError
+from registry.errors import RegistryError
 from registry.numpy_protocol import Array
 
 EPOCHS = 40
@@ -31,7 +32,7 @@ NEEDED = 0.96
 
 def network(x: Array | Variable, w: dict[str, Variable]) -> Variable:
     """Give ten scores an image: two layers, with softplus between them."""
-    hidden = ops.softplus(x @ w["W1"] + w["b1"])
+    hidden = plugins.softplus.softplus(x @ w["W1"] + w["b1"])
     scores: Variable = hidden @ w["W2"] + w["b2"]
     return scores
 
@@ -149,8 +150,8 @@ def run_demo(seed: int) -> None:
 
 def _find_softplus() -> None:
     try:
-        _ = ops.softplus
-    except UnknownOperatorError as error:
+        _ = plugins.softplus.softplus
+    except RegistryError as error:
         raise CommandError(
             f"the demo uses the operator softplus of an example plugin, but {error}\n"
             "install the plugin from a checkout of the project: pip install ./plugins_example/softplus"
