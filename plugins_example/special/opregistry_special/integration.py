@@ -4,7 +4,7 @@ import numpy as np
 from scipy import integrate
 
 from opregistry_special._callables import array_valued, value_of
-from registry import Function, composite, vjp
+from registry import Function, GradientError, composite, vjp
 
 _SUCCESS = ("Integration successful.", "Nothing was done; the integration time was 0.")
 
@@ -46,15 +46,26 @@ class _Odeint(Function):
         g = np.pad(gy[-1], (0, sum(sizes)))
         at_start = 0 * g[:n]
         for i in range(count - 1, 0, -1):
-            g = back(np.concatenate([ys[i], g]), t[[i, i - 1]], *args)[-1, n:]
-            at_start = g[:n]
-            g = g + np.pad(gy[i - 1], (0, sum(sizes)))
+            state = back(np.concatenate([ys[i], g]), t[[i, i - 1]], *args)[-1]
+            size = np.max(np.absolute(ys[i - 1 : i + 1]))
+            _refuse_drift(state[:n], ys[i - 1], 0.1 * size + 100 * self.atol)
+            at_start = state[n : 2 * n]
+            g = state[n:] + np.pad(gy[i - 1], (0, sum(sizes)))
         gt = None
         if self.needs_grad[1]:
             slopes = np.stack([self.func(y, time, *args) for y, time in zip(ys, t, strict=True)])
             gt = np.sum(np.concatenate([-at_start[np.newaxis], gy[1:]]) * slopes, axis=1)
         parts = np.split(g[n:], np.cumsum(sizes)[:-1]) if args else ()
         return g[:n], gt, *[np.reshape(part, a.shape) for part, a in zip(parts, args, strict=True)]
+
+
+def _refuse_drift(y, known, bound):
+    """Refuse y that was integrated backwards to where it is known, and is further from that than a bound."""
+    if np.any(np.greater(np.absolute(y - known), bound)):
+        raise GradientError(
+            "odeint: integrated backwards in time, y does not come back to what it was, as where it decays "
+            "fast, so that its gradient may be wrong; give more times t, or smaller rtol and atol"
+        )
 
 
 def _adjoint(func, n):
@@ -86,7 +97,7 @@ def _decay(y, t):
         {"func": _decay, "y0": np.array([0.8]), "t": np.array([0.3])},
     ),
 )  # fmt: skip
-def odeint(func, y0, t, args=(), rtol=None, atol=None, mxstep=0):
+def odeint(func, y0, t, args=(), rtol=1.49012e-8, atol=1.49012e-8, mxstep=0):
     """Solution of dy/dt = func(y, t, *args) at the times t, differentiable by y0, t and args.
 
     Parameters
@@ -101,8 +112,9 @@ def odeint(func, y0, t, args=(), rtol=None, atol=None, mxstep=0):
         (T,), in ascending or descending order.
     args : tuple of array_like
     rtol, atol, mxstep
-        As scipy.integrate.odeint, which integrates by LSODA in float64: the tolerances, 1.5e-8 by
-        default, are those of gradients, too.
+        As scipy.integrate.odeint, which integrates by LSODA in float64: the tolerances, one number
+        each, and how many steps there may be between two times (0 for 500). They are those of
+        gradients, too.
 
     Returns
     -------
@@ -113,6 +125,8 @@ def odeint(func, y0, t, args=(), rtol=None, atol=None, mxstep=0):
     ------
     RuntimeError
         If the integration fails, or comes to numbers that are not finite.
+    GradientError
+        In the backward pass, if y integrated backwards is a tenth or more from what it was.
     """
     args = args if isinstance(args, tuple | list) else (args,)
     solve = _Odeint(array_valued(func), rtol, atol, mxstep)

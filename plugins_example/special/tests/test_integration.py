@@ -103,6 +103,19 @@ def test_a_failure_of_the_integration_is_an_error(function, options, message):
         odeint(function, 1.0, np.array([0.0, 2.0]), **options)
 
 
+def test_a_gradient_whose_adjoint_does_not_find_back_is_refused_and_more_times_help():
+    def end(rate, times):
+        return odeint(lambda y, t, rate: -rate * (y - np.cos(t)), 0.0, times, (rate,))[-1, 0]
+
+    def known(rate):
+        return (rate * np.cos(1) + np.sin(1) - rate * np.exp(-rate)) * rate / (1 + rate**2)
+
+    assert end(30.0, np.array([0.0, 1.0])).item() == pytest.approx(known(30.0), rel=1e-6)
+    with pytest.raises(GradientError, match=r"does not come back to what it was.*give more times t"):
+        grad(end)(30.0, np.array([0.0, 1.0]))
+    assert grad(end)(30.0, np.linspace(0, 1, 21)) == pytest.approx(grad(known)(30.0), rel=1e-4)
+
+
 def test_complex_numbers_are_refused():
     with pytest.raises(TypeError, match="odeint takes real numbers"):
         odeint(lambda y, t: y, np.array([1j]), np.array([0.0, 1.0]))
