@@ -2,7 +2,8 @@
 
 A formula is a plain function ``formula(m, *xs)``: `m` holds a library's functions under
 NumPy's names, `xs` are its variables. What is prepared here is called many times; it
-gives the value, where it computes one, and the derivatives.
+gives the value, where it computes one, and the derivatives. A network is a function of
+the layers in `networks`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
+import networks
 import numpy as np
 
 Formula: TypeAlias = Callable[..., Any]
+Network: TypeAlias = Callable[[SimpleNamespace], Any]
 Run: TypeAlias = Callable[[], Sequence[Any]]
 
 FUNCTIONS = ("exp", "matmul", "maximum", "mean", "sin", "square", "sum", "tanh")
@@ -47,6 +50,10 @@ class Library(ABC):
     def hvp(self, formula: Formula, x: Any, direction: Any) -> Run:
         """Prepare the product of a formula's Hessian with a direction."""
         raise UnsupportedError(f"{self.name} has no higher derivatives")
+
+    def training_step(self, network: Network, x: Any, labels: Any) -> Run:
+        """Prepare a step of Adam, which gives the loss before it."""
+        raise UnsupportedError(f"{self.name} has no layers")
 
 
 def functions_of(module: Any) -> SimpleNamespace:
@@ -102,6 +109,20 @@ class OpRegistry(Library):
             gradient.grad = direction
             gradient.backward()
             return [v.grad]
+
+        return run
+
+    def training_step(self, network: Network, x: Any, labels: Any) -> Run:
+        n = networks.neural_layers()
+        model = network(n)
+        adam = n.Adam(model.parameters())
+
+        def run() -> Sequence[Any]:
+            loss = n.cross_entropy(model(x), labels)
+            adam.cleargrads()
+            loss.backward()
+            adam.step()
+            return [loss.data]
 
         return run
 
@@ -222,6 +243,22 @@ class Torch(Library):
         def run() -> Sequence[Any]:
             (gradient,) = grad(formula(m, leaf), leaf, create_graph=True)
             return grad(gradient, leaf, grad_outputs=weights)
+
+        return run
+
+    def training_step(self, network: Network, x: Any, labels: Any) -> Run:
+        n = networks.torch_layers()
+        model = network(n)
+        networks.load_weights(model, [p.data for p in network(networks.neural_layers()).parameters()])
+        adam = n.Adam(model.parameters())
+        x, labels = self.constant(x), self.constant(labels)
+
+        def run() -> Sequence[Any]:
+            loss = n.cross_entropy(model(x), labels)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            return [loss.detach()]
 
         return run
 

@@ -40,41 +40,51 @@ class Timing:
 
 
 class WrongResultError(Exception):
-    """A library computes something else than the floor."""
+    """A library computes something else than the floor, or than another one."""
 
 
 def runs_of(workload: Workload, libraries: Sequence[Library]) -> tuple[dict[str, Run], list[str]]:
-    """Prepare a workload for the floor and each library that can do it; say which cannot."""
-    runs: dict[str, Run] = {FLOOR: workload.floor}
+    """Prepare a workload for its floor, if any, and each library that can; say why others cannot."""
+    runs: dict[str, Run] = {} if workload.floor is None else {FLOOR: workload.floor}
     unable = []
     for library in libraries:
         try:
             runs[library.name] = workload.on(library)
         except UnsupportedError as reason:
-            unable.append(f"{workload.name}: {reason}")
+            unable.append(str(reason))
     return runs, unable
 
 
 def compare(workload: Workload, runs: Mapping[str, Run]) -> None:
-    """Check every library's results against the floor's.
+    """Check every library's results against the floor's, or the first library's where there is none.
 
-    Each runs twice: a gradient that the first run left behind would show in the second.
+    Each runs several times: what the first run left behind, a gradient or changed parameters,
+    shows in the last.
 
     Raises
     ------
     WrongResultError
         If a value or gradient has another shape, or is too far away.
     """
-    expected = [np.asarray(value) for value in runs[FLOOR]()]
-    for library, run in runs.items():
-        run()
-        found = [np.asarray(value) for value in run()]
+    results = {name: [np.asarray(a) for a in _last(run, workload.repeats)] for name, run in runs.items()}
+    reference, expected = next(iter(results.items()))
+    for library, found in results.items():
         if [a.shape for a in found] != [a.shape for a in expected]:
             shapes = [a.shape for a in found], [a.shape for a in expected]
-            raise WrongResultError(f"{workload.name}: {library} gives shapes {shapes[0]}, not {shapes[1]}")
+            raise WrongResultError(
+                f"{workload.name}: {library} gives shapes {shapes[0]}, and {reference} {shapes[1]}"
+            )
         for i, (a, b) in enumerate(zip(found, expected, strict=True)):
             if not np.allclose(a, b, rtol=0, atol=workload.tolerance * max(np.abs(b).max(), 1e-300)):
-                raise WrongResultError(f"{workload.name}: {library}'s result {i} is {a}, not {b}")
+                raise WrongResultError(
+                    f"{workload.name}: {library}'s result {i} is {a}, and {reference}'s {b}"
+                )
+
+
+def _last(run: Run, repeats: int) -> Sequence[Any]:
+    for _ in range(repeats - 1):
+        run()
+    return run()
 
 
 def timings(workload: Workload, runs: Mapping[str, Run], rounds: int, seconds: float) -> list[Timing]:

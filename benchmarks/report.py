@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from libraries import OpRegistry, installed
 from measure import FLOOR, Timing, compare, import_times, median_difference, runs_of, timings
+from training import TRAINING_STEPS
 from workloads import WORKLOADS
 
 OURS = OpRegistry.name
@@ -26,17 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(HEADER)
     rows: list[dict[str, Any]] = []
     notes = [f"{name} is not installed: not measured" for name in missing]
-    for kind in WORKLOADS:
+    for kind in WORKLOADS + TRAINING_STEPS:
         workload = kind()
         if not any(part in workload.name for part in options.only or [""]):
             continue
         runs, unable = runs_of(workload, libraries)
         notes += unable
+        if len(runs) < 2:
+            notes.append(f"{workload.name}: nothing to compare with, not measured")
+            continue
         compare(workload, runs)
         group = rows_of(timings(workload, runs, rounds, seconds))
         print("\n".join(map(line, group)), end="\n\n", flush=True)
         rows += group
-    print("\n".join(notes))
+    print("\n".join(dict.fromkeys(notes)))
     if not options.only:
         rows += _report_imports(rounds)
     if options.json:
@@ -53,15 +57,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def rows_of(group: Sequence[Timing]) -> list[dict[str, Any]]:
-    """Give each timing of one workload with its ratios to the floor and to the fastest peer."""
-    floor = next(t.median for t in group if t.library == FLOOR)
+    """Give each timing of one workload with its ratios to the floor, if any, and to the fastest peer."""
+    floor = next((t.median for t in group if t.library == FLOOR), None)
     peers = [t.median for t in group if t.library not in (FLOOR, OURS)]
     return [
         {
             "workload": t.workload,
             "library": t.library,
             "seconds": t.median,
-            "to_floor": t.median / floor,
+            "to_floor": t.median / floor if floor else None,
             "to_best_peer": t.median / min(peers) if peers else None,
             "spread": t.spread,
         }
@@ -71,10 +75,11 @@ def rows_of(group: Sequence[Timing]) -> list[dict[str, Any]]:
 
 def line(row: dict[str, Any]) -> str:
     """Give a row of the table."""
+    to_floor = "-" if row["to_floor"] is None else f"{row['to_floor']:.1f}"
     to_peer = "-" if row["to_best_peer"] is None else f"{row['to_best_peer']:.2f}"
     return (
         f"{row['workload']:<22}{row['library']:<12}{row['seconds'] * 1e6:>11.3f} us"
-        f"{row['to_floor']:>10.1f}{to_peer:>13}{row['spread']:>8.0%}"
+        f"{to_floor:>10}{to_peer:>13}{row['spread']:>8.0%}"
     )
 
 

@@ -1,7 +1,8 @@
 """What is timed: each workload as a formula, with its derivatives written out in NumPy.
 
 To add one, write a `Workload` and name it in `WORKLOADS`. The formula is the same code
-for every library; where a library needs another, override `on`.
+for every library; where a library needs another, override `on`. Steps of training are in
+`training`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Workload:
         What else it takes, after those.
     tolerance : float
         How far a library may be from the floor, relative to the largest element.
+    repeats : int
+        After how many runs results are compared.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Workload:
     arrays: Sequence[Any] = ()
     constants: Sequence[Any] = ()
     tolerance: float = 1e-10
+    repeats: int = 2
 
     def formula(self, m: Any, *xs: Any) -> Any:
         """Compute the value with a library's functions `m`."""

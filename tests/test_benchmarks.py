@@ -1,4 +1,4 @@
-"""The benchmarks' workloads: every library installed computes what the floor does."""
+"""The benchmarks' workloads: every library installed computes what the floor, or PyTorch, does."""
 
 import sys
 from pathlib import Path
@@ -10,8 +10,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import measure
 import report
+import training
 import workloads
-from libraries import LIBRARIES, OpRegistry, installed
+from libraries import LIBRARIES, OpRegistry, Torch, installed
 
 TINY = (
     workloads.SmallChain(),
@@ -26,6 +27,13 @@ TINY = (
     workloads.MLP(batch=3, sizes=(5, 4, 3, 2)),
     workloads.FifthDerivative(),
     workloads.HessianVector(dimensions=4),
+)
+STEPS = (
+    training.TrainMLP(batch=8, sizes=(5, 4, 3)),
+    training.TrainConvolution(8, batch=4, channels=(2, 3)),
+    training.TrainNormalised(8, batch=4, channels=(2, 3)),
+    training.TrainGRU(steps=3, batch=4, given=2, size=3),
+    training.TrainAttention(batch=4, steps=3, size=4, heads=2),
 )
 
 
@@ -44,6 +52,35 @@ def test_libraries_compute_what_the_floor_does(workload, libraries):
 
 def test_every_workload_is_compared():
     assert {type(workload) for workload in TINY} == set(workloads.WORKLOADS)
+    assert {type(step) for step in STEPS} == {type(make()) for make in training.TRAINING_STEPS}
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_training_has_the_same_losses_as_in_pytorch(step):
+    pytest.importorskip("opregistry_neural")
+    pytest.importorskip("torch")
+    ours, theirs = step.on(OpRegistry()), step.on(Torch())
+    losses = [(float(ours()[0]), float(theirs()[0])) for _ in range(20)]
+    np.testing.assert_allclose(*np.transpose(losses), rtol=1e-4)
+    assert losses[-1][0] < losses[0][0] - 0.01  # it learns, so what comes after depends on the steps
+
+
+def test_training_without_the_neural_package_says_so(monkeypatch):
+    monkeypatch.setattr(training, "find_spec", lambda name: None)
+    runs, unable = measure.runs_of(STEPS[0], [OpRegistry()])
+    assert runs == {}
+    assert unable == ["opregistry-neural is not installed: no training steps"]
+
+
+def test_different_losses_are_refused():
+    runs = {"one": lambda: [1.0], "other": lambda: [1.1]}
+    with pytest.raises(measure.WrongResultError, match=r"other's result 0 is 1\.1, and one's 1\.0"):
+        measure.compare(STEPS[0], runs)
+
+
+def test_last_of_several_runs_is_compared():
+    losses = iter([0.9, 0.8, 0.7, 0.6, 0.5])
+    measure.compare(STEPS[0], {"constant": lambda: [0.5], "falling": lambda: [next(losses)]})
 
 
 @pytest.mark.parametrize("workload", TINY[:-2], ids=lambda workload: workload.name)
@@ -69,7 +106,9 @@ def test_floor_agrees_with_differences(workload):
 def test_wrong_result_is_refused():
     workload = workloads.Sphere()
     runs = {measure.FLOOR: workload.floor, "other": lambda: (1.0, 2.0, 3.0)}
-    with pytest.raises(measure.WrongResultError, match=r"sphere: other's result 0 is 1\.0, not 1\.25"):
+    with pytest.raises(
+        measure.WrongResultError, match=r"sphere: other's result 0 is 1\.0, and floor's 1\.25"
+    ):
         measure.compare(workload, runs)
 
 
@@ -115,6 +154,12 @@ def test_row_without_peers_shows_none():
     group = [measure.Timing("w", name, [1.0, 1.0]) for name in ("floor", "opregistry")]
     line = report.line(report.rows_of(group)[1])
     assert " ".join(line.split()) == "w opregistry 1000000.000 us 1.0 - 0%"
+
+
+def test_row_without_floor_shows_none():
+    group = [measure.Timing("w", name, [1.0, 1.0]) for name in ("opregistry", "torch")]
+    line = report.line(report.rows_of(group)[0])
+    assert " ".join(line.split()) == "w opregistry 1000000.000 us - 1.00 0%"
 
 
 def test_imports_are_timed_in_turn():
