@@ -52,7 +52,7 @@ class NotRecordedError(RegistryError, RuntimeError):
 
 
 class GradientError(RegistryError, ValueError):
-    """`backward` of an operator returned what does not fit, or has no derivative by an input that wants one."""
+    """`backward` returned what does not fit, or has no derivative by an input that wants one."""
 
 
 class HigherOrderError(RegistryError, RuntimeError):

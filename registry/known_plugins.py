@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from registry.catalog import Plugin
@@ -17,16 +17,30 @@ if TYPE_CHECKING:
 INDEX = Path(__file__).with_suffix(".toml")
 
 
-def how_to_get(name: str, known: Container[str] = ()) -> str:
-    """Give the end of a message: which package brings a plugin or an operator, or nothing.
+def who_brings_operator(name: str, known: Container[str]) -> str:
+    """Give the end of a message: which packages bring an operator, or nothing.
 
     Plugins that are known already, as loaded, failed or blocked, are not suggested.
     """
-    for plugin, entry in tomllib.loads(INDEX.read_text(encoding="utf-8")).items():
-        if plugin not in known and (name == plugin or name in entry["operators"]):
-            distribution = entry["distribution"]
-            return f"; the package {distribution} brings it: python -m pip install {distribution}"
-    return ""
+    entries = _index().items()
+    return _advice(
+        [e["distribution"] for plugin, e in entries if plugin not in known and name in e["operators"]]
+    )
+
+
+def who_brings_plugin(name: str) -> str:
+    """Give the end of a message: which package brings a plugin, or nothing."""
+    return _advice([entry["distribution"] for plugin, entry in _index().items() if plugin == name])
+
+
+def _index() -> dict[str, Any]:
+    return tomllib.loads(INDEX.read_text(encoding="utf-8"))
+
+
+def _advice(packages: Sequence[str]) -> str:
+    if not packages:
+        return ""
+    return f"; the package {packages[0]} brings it: python -m pip install {', or '.join(packages)}"
 
 
 def index_of(plugins: Iterable[Plugin]) -> str:

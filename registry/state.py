@@ -91,7 +91,9 @@ class Registry:
             self.load()
         if name in self._plugins:
             return self._plugins[name]
-        hint = self._installable(name) or did_you_mean(name, self._plugins)
+        from registry.known_plugins import who_brings_plugin  # only an error pays for its import
+
+        hint = who_brings_plugin(name) or did_you_mean(name, self._plugins)
         raise UnknownOperatorError(f"no plugin is named {name!r}{hint}")
 
     def knows(self, name: str) -> bool:
@@ -256,7 +258,8 @@ class Registry:
             for operator in operators:
                 if operator.target is target:
                     return f"operator {operator.name!r} of plugin {self._plugins[operator.plugin]}"
-        return f"operator {getattr(target, '__qualname__', target)!r} (in no plugin)"
+        name = getattr(target, "name", None) or getattr(target, "__qualname__", target)
+        return f"operator {name!r} (in no plugin)"
 
     def is_array_type(self, kind: type) -> bool:
         """Say whether a plugin registered this type as data for Variables."""
@@ -265,9 +268,9 @@ class Registry:
         return issubclass(kind, self.catalog.array_types)
 
     def _installable(self, name: str) -> str:
-        from registry.known_plugins import how_to_get  # only an error pays for its import
+        from registry.known_plugins import who_brings_operator  # only an error pays for its import
 
-        return how_to_get(name, self._plugins)
+        return who_brings_operator(name, self._plugins)
 
     def _lost(self) -> str:
         lost = [f"plugin {p} {p.fate}" for p in self.plugins if p.status != "loaded"]

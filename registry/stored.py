@@ -28,7 +28,8 @@ def stored_floats(function: Any, safe: frozenset[str]) -> list[str]:
     found = []
     for name in {*vars(function), *slots} - {"__dict__", "__weakref__"}:
         value = getattr(function, name, None)
-        if (name not in safe or isinstance(value, list | dict | set)) and _contains_floats(value):
+        filled = isinstance(value, list | dict | set) and name not in function.constants
+        if (name not in safe or filled) and _contains_floats(value):
             found.append(name)
     return found
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from registry import NoOperatorError, Variable
 from registry.catalog import function_name
 from registry.state import default_registry
 
+ROOT = Path(__file__).parents[1]
 HELPER = '''
 class Expit(Function):
     """The logistic function, with a wrong derivative."""
@@ -95,10 +97,25 @@ def test_the_sums_add_up(rows):
     assert "\n  glu, gru: use a loop\n" in shown
 
 
-def test_the_page_in_docs_is_what_the_command_writes(fresh):
-    fresh(only=frozenset({"softplus"}))
-    page = Path(__file__).parents[1] / "docs" / "coverage.md"
-    assert run("coverage", "--markdown").stdout == page.read_text()
+@pytest.fixture
+def with_both_packages(fresh):
+    pytest.importorskip("opregistry_neural")
+    pytest.importorskip("opregistry_special")
+    fresh(only=frozenset({"special", "neural"}))
+
+
+@pytest.mark.usefixtures("with_both_packages")
+class TestWithBothPackages:
+    def test_the_page_in_docs_is_what_the_command_writes(self):
+        page = ROOT / "docs" / "coverage.md"
+        assert run("coverage", "--markdown").stdout == page.read_text()
+
+    def test_the_readme_has_the_sums_of_the_page(self):
+        rows = json.loads(run("coverage", "--json").stdout)
+        count = Counter(row["status"] for row in rows)
+        text = f"{count['served']} of {len(rows)} names are served and {count['refused']} are refused."
+        assert text in (ROOT / "README.md").read_text()
+        assert not count["missing"]
 
 
 def served_nowhere():

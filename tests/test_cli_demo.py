@@ -82,9 +82,7 @@ def test_a_wrong_gradient_exits_with_1(softplus, shorter, monkeypatch):
 def test_without_the_plugin_the_demo_says_how_to_install_it(fresh):
     fresh(only=frozenset())
     stderr = run("demo", code=1).stderr
-    assert stderr.startswith(
-        "error: the demo uses the operator softplus of an example plugin, but no plugin"
-    )
+    assert stderr.startswith("error: the demo uses the operator softplus of an example plugin, but no plugin")
     assert stderr.endswith("pip install ./plugins_example/softplus\n")
 
 

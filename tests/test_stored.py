@@ -110,7 +110,7 @@ def test_floats_that_forward_stored_serve_the_first_derivative_only(operator):
 class Masked(Function):
     """Dropout in small: a mask, its scale and a shape are no functions of x."""
 
-    constants = ("scale",)
+    constants = "scale", "scales"
 
     def __init__(self, rate):
         self.rate = rate
@@ -119,11 +119,12 @@ class Masked(Function):
         self.mask = np.arange(x.size).reshape(x.shape) % 2 == 0
         self.places = {"all": np.arange(x.size)}
         self.scale = np.full(x.shape, 1 / (1 - self.rate))
+        self.scales = {"all": self.scale}
         return x**3 * self.mask * self.scale
 
     def backward(self, gy):
         assert self.places["all"].dtype.kind == "i"
-        return 3 * self.xs[0] ** 2 * self.mask * self.scale * gy
+        return 3 * self.xs[0] ** 2 * self.mask * self.scales["all"] * gy
 
 
 def test_masks_integers_parameters_and_declared_constants_are_no_error():

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from opregistry_special._elementwise import parted
-from opregistry_special.incomplete_functions import _log_stirling_ratio
+from opregistry_special.incomplete_functions import log_stirling_ratio
 from registry import Function, GradientError, Variable, stop_gradient
 
 
@@ -87,7 +87,7 @@ def log_gamma_density(a, x):
     near = np.less(x, 1)
     low, high = parted(near, x, 1, 1)
     u = (high - a) / a
-    far = a * (np.log1p(u) - u) + _log_stirling_ratio(a) - np.log(high)
+    far = a * (np.log1p(u) - u) + log_stirling_ratio(a) - np.log(high)
     return np.where(near, special.xlogy(a - 1, low) - low - special.gammaln(a), far)
 
 
@@ -103,7 +103,7 @@ def log_dirichlet_density(log_gammas, total, count):
 def log_t_density(df, z):
     """Give the logarithm of Student's density."""
     a = df / 2
-    constant = (a + 0.5) * np.log1p(0.5 / a) + _log_stirling_ratio(a) - _log_stirling_ratio(a + 0.5)
+    constant = (a + 0.5) * np.log1p(0.5 / a) + log_stirling_ratio(a) - log_stirling_ratio(a + 0.5)
     r = z / np.sqrt(df)
     far = np.greater(np.absolute(r), 1e9)  # where 1 + r * r is r * r, which may overflow
     near, away = parted(far, r, 1.0, 0.0)[::-1]

@@ -83,7 +83,7 @@ def gamma_density(a, x):
     near = np.less(x, 1)
     low, high = parted(near, x, 1, 1)
     u = (high - a) / a
-    far = np.exp(a * (np.log1p(u) - u) + _log_stirling_ratio(a)) / high
+    far = np.exp(a * (np.log1p(u) - u) + log_stirling_ratio(a)) / high
     return np.where(near, low ** (a - 1) * np.exp(-low) * special.rgamma(a), far)
 
 
@@ -98,14 +98,16 @@ def beta_density(a, b, x):
     end = np.logical_or(np.less(p, 16), np.equal(t, 0))
     near, mid = parted(end, t, 0.25, 0.25)
     s, r = np.where(end, np.minimum(p, 16), 2), np.where(end, q, 1)
-    power = near ** (s - 1) * np.exp(special.xlog1py(r - 1, -near) - special.betaln(s, r))
+    log_beta = special.gammaln(s) - s * np.log(r + s) - r * np.log1p(s / r) + s
+    log_beta = log_beta - log_stirling_ratio(r) + log_stirling_ratio(r + s)  # betaln cancels for large r
+    power = near ** (s - 1) * np.exp(special.xlog1py(r - 1, -near) - log_beta)
     away = mid * q - (1 - mid) * p
-    ratio = _log_stirling_ratio(p) + _log_stirling_ratio(q) - _log_stirling_ratio(p + q)
+    ratio = log_stirling_ratio(p) + log_stirling_ratio(q) - log_stirling_ratio(p + q)
     bell = np.exp(p * np.log1p(away / p) + q * np.log1p(-away / q) + ratio)
     return np.where(end, power, bell / (mid * (1 - mid)))
 
 
-def _log_stirling_ratio(a):
+def log_stirling_ratio(a):
     """Give log(a ** a * exp(-a) / gamma(a)), by Stirling's series where a is large (DLMF 5.11.1)."""
     large = np.maximum(a, 16.0)
     inverse = 1 / (large * large)
