@@ -15,6 +15,7 @@ class Exp(Function):
 
     implements = np.exp
     elementwise = True
+    scalars = True
     saves = ("ys",)
 
     def backward(self, gy: Any) -> Any:
@@ -27,6 +28,7 @@ class Expm1(Function):
 
     implements = np.expm1
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
@@ -51,6 +53,7 @@ class Log(Function):
 
     implements = np.log
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
@@ -87,6 +90,7 @@ class Log1p(Function):
 
     implements = np.log1p
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:

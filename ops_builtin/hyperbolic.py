@@ -15,6 +15,7 @@ class Sinh(Function):
 
     implements = np.sinh
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
@@ -27,6 +28,7 @@ class Cosh(Function):
 
     implements = np.cosh
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
@@ -39,6 +41,7 @@ class Tanh(Function):
 
     implements = np.tanh
     elementwise = True
+    scalars = True
     saves = ("ys",)
 
     def backward(self, gy: Any) -> Any:

@@ -22,6 +22,8 @@ class Matmul(Function):
 
     def backward(self, gy: Any) -> Any:
         (a, b), (wants_a, wants_b) = self.xs, self.needs_grad
+        if a.ndim == b.ndim == 2:
+            return gy @ b.T if wants_a else None, a.T @ gy if wants_b else None
         row, column = a.ndim == 1, b.ndim == 1
         if column:
             b, gy = b[:, np.newaxis], gy[..., np.newaxis]

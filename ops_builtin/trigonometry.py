@@ -14,6 +14,7 @@ class Sin(Function):
 
     implements = np.sin
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:
@@ -26,6 +27,7 @@ class Cos(Function):
 
     implements = np.cos
     elementwise = True
+    scalars = True
     saves = ("xs",)
 
     def backward(self, gy: Any) -> Any:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 Edge: TypeAlias = Union["Function", "Output", "ReferenceType[Variable]"]
 
 T = TypeVar("T")
-_PLAIN = (np.ndarray, np.generic)
+float64, ndarray = np.float64, np.ndarray
 _adding = threading.Lock()
+_generation = attrgetter("generation")
 
 
 class Output(NamedTuple):
@@ -52,32 +53,8 @@ def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, 
     All gradients are known before the first `grad` is touched, so an error on the
     way leaves every one as it was.
     """
-    _recording(create_graph, _add_to_leaves, (root, start, seed), retain_grad, create_graph)
-
-
-def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list[tuple[Variable, Any]]:
-    """Differentiate several Variables at once, each weighed by a gradient of its own.
-
-    Gives each leaf with its gradient, and touches no `grad`.
-    """
-    recorded = [(root, start, seed) for root, seed in roots if (start := root.creator) is not None]
-    found = _recording(create_graph, _gradients, recorded, False, create_graph)
-    return [(leaf, gradient) for leaf, gradient, _ in found]
-
-
-def _recording(create_graph: bool, compute: Callable[..., T], *arguments: Any) -> T:
-    """Compute with recording on or off, outside whatever backward is being recorded."""
-    modes = recording.set(create_graph), differentiating.set(None)
-    try:
-        return compute(*arguments)
-    finally:
-        recording.reset(modes[0])
-        differentiating.reset(modes[1])
-
-
-def _add_to_leaves(start: tuple[Variable, Function, Any], retain_grad: bool, create_graph: bool) -> None:
-    found = _gradients([start], retain_grad, create_graph)
-    root, _, seed = start
+    pending = {_key(root._edge or start): seed}
+    found = _recording(_gradients, create_graph, [start], pending, root if retain_grad else None)
     with _adding:
         sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
         for (variable, _, _), total in zip(found, sums, strict=True):
@@ -86,71 +63,124 @@ def _add_to_leaves(start: tuple[Variable, Function, Any], retain_grad: bool, cre
             root.grad = seed
 
 
-def _gradients(
-    roots: Sequence[tuple[Variable, Function, Any]], retain_grad: bool, create_graph: bool
-) -> list[tuple[Variable, Any, bool]]:
-    """Give each leaf (and with `retain_grad` each Variable in between) its gradient.
+def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list[tuple[Variable, Any]]:
+    """Differentiate several Variables at once, each weighed by a gradient of its own.
 
+    Gives each leaf with its gradient, and touches no `grad`.
+    """
+    return _recording(_passed_back, create_graph, roots)
+
+
+def _passed_back(create_graph: bool, roots: Sequence[tuple[Variable, Any]]) -> list[tuple[Variable, Any]]:
+    starts: list[Function] = []
+    pending: dict[Any, Any] = {}
+    for root, seed in roots:
+        if (start := root.creator) is not None:
+            key = _key(root._edge or start)
+            pending[key] = pending[key] + seed if key in pending else seed
+            starts.append(start)
+    return [(leaf, gradient) for leaf, gradient, _ in _gradients(create_graph, starts, pending, None)]
+
+
+def _recording(compute: Callable[..., T], create_graph: bool, *arguments: Any) -> T:
+    """Compute with recording on or off, outside whatever backward is being recorded."""
+    on = recording.set(create_graph)
+    outside = None if differentiating.get() is None else differentiating.set(None)
+    try:
+        return compute(create_graph, *arguments)
+    finally:
+        recording.reset(on)
+        if outside is not None:
+            differentiating.reset(outside)
+
+
+def _gradients(
+    create_graph: bool, starts: Sequence[Function], pending: dict[Any, Any], retaining: Variable | None
+) -> list[tuple[Variable, Any, bool]]:
+    """Give each leaf (and, `retaining` a root's, each Variable in between) its gradient.
+
+    `pending` holds the gradients of the outputs of `starts`, and then what is on its way.
     The flag beside a gradient says whether its array is ours alone. The first gradient
     to arrive somewhere may belong to anybody; adding a second one makes an array of our
     own, and further ones are added into it.
     """
-    functions, leaves = reachable([start for _, start, _ in roots])
-    pending: dict[Any, Any] = {}
-    for root, _, seed in roots:
-        key = _key(root._edge or None)
-        pending[key] = pending[key] + seed if key in pending else seed
+    functions, leaves = reachable(starts)
     owned: set[Any] = set()
-    kept: list[tuple[Variable, Any, bool]] = []
+    found: list[tuple[Variable, Any, bool]] = []
     observers = state.default.observers
+    take, arrived = pending.pop, pending.get
+    gys: Sequence[Any]
     for function in functions:
-        if type(function._output) is ref:
-            gy = pending.pop(id(function), None)
-            if gy is None:
-                continue
-            gys: Sequence[Any] = (np.asarray(gy) if isinstance(gy, np.generic) else gy,)
+        gy = take(id(function), None)
+        if gy is not None:
+            if type(gy) is float64 and not function.scalars:
+                gy = np.asarray(gy)
+            gys = (gy,)
         else:
-            gys = _arrived(function, pending)
+            gys = _arrived(function, pending) if type(function._output) is tuple else ()
             if not gys:
                 continue
         if observers is not None:
-            observers.before_backward(function=function, gys=tuple(gys))
-        if retain_grad:
-            pairs = zip(function.output_references(), gys, strict=True)
-            held = [(r(), gy) for r, gy in pairs if gy is not None]
-            kept += [(y, gy, False) for y, gy in held if y is not None and y is not roots[0][0]]
+            observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
+        if retaining is not None:
+            found += _held(function, gys, retaining)
         try:
-            gxs = function._backward_on_variables(gys) if create_graph else function.backward(*gys)
+            if create_graph:
+                gxs = function._backward_on_variables(gys)
+            else:
+                gxs = function.backward(*gys) if gy is None else function.backward(gy)
         except Exception as error:
-            error.add_note(f"in backward of {function}")
+            _explain(function, error)
             raise
-        if type(gxs) is not tuple or len(gxs) != len(function._edges):
+        edges = function._edges
+        if type(gxs) is not tuple:
+            gxs = (gxs,)
+        if len(gxs) != len(edges):
             gxs = _counted(function, gxs)
         if observers is not None:
             observers.after_backward(function=function, gxs=gxs)
-        for edge, like, gx in zip(function._edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
+        for edge, like, gx in zip(edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
             if edge is None or gx is None:
                 continue
-            if create_graph or not isinstance(gx, _PLAIN):
-                gx = function._gradient(gx, create_graph)
-            if gx.shape != like.shape or gx.dtype is not like.dtype:
-                gx = _fitted(function, gx, like, gys)
+            if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
+                if type(gx) is not ndarray:
+                    gx = function._gradient(gx, create_graph)
+                if gx.shape != like.shape or gx.dtype is not like.dtype:
+                    gx = _fitted(function, gx, like, gys)
             key = id(edge) if type(edge) is not Output else _key(edge)
-            before = pending.get(key)
+            before = arrived(key)
             if before is None:
                 pending[key] = gx
             elif key in owned:
                 np.add(before, gx, out=before)
             else:
                 pending[key] = total = before + gx
-                if type(total) is np.ndarray:
+                if type(total) is ndarray:
                     owned.add(key)
-    arrived = [(leaf(), id(leaf)) for leaf in leaves if id(leaf) in pending]
-    return kept + [(x, pending[key], key in owned) for x, key in arrived if x is not None]
+    for leaf in leaves:
+        variable, gradient = leaf(), arrived(id(leaf))
+        if variable is not None and gradient is not None:
+            found.append((variable, gradient, id(leaf) in owned))
+    return found
 
 
-def _key(edge: Edge | None) -> Any:
-    return (id(edge.function), edge.index) if isinstance(edge, Output) else id(edge)
+def _held(function: Function, gys: Sequence[Any], root: Variable) -> list[tuple[Variable, Any, bool]]:
+    """Give the outputs that people hold, but for the root, with their gradients."""
+    held = [(r(), gy) for r, gy in zip(function.output_references(), gys, strict=True) if gy is not None]
+    return [(y, gy, False) for y, gy in held if y is not None and y is not root]
+
+
+def _explain(function: Function, error: Exception) -> None:
+    """Note on an error of `backward` which operator it came from."""
+    error.add_note(f"in backward of {function}")
+    if isinstance(error, AttributeError) and error.name in ("xs", "ys"):
+        error.add_note(
+            f"self.{error.name} is kept where the class attribute 'saves' (now {function.saves}) names it"
+        )
+
+
+def _key(edge: Edge) -> Any:
+    return (id(edge.function), edge.index) if type(edge) is Output else id(edge)
 
 
 def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any]:
@@ -173,31 +203,32 @@ def _as_array(gradient: Any) -> Any:
 
 def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[ReferenceType[Variable]]]:
     """Find the functions behind `roots`, last recorded first, and the leaves."""
-    if len(roots) > 1:
-        roots = list({id(root): root for root in roots}.values())
-    functions, leaves, stack, seen = [*roots], [], [*roots], set(map(id, roots))
-    while stack:
-        for edge in stack.pop()._edges:
+    functions = list({id(root): root for root in roots}.values()) if len(roots) > 1 else [*roots]
+    leaves: list[ReferenceType[Variable]] = []
+    seen = set(map(id, functions))
+    see, add = seen.add, functions.append
+    for function in functions:  # which grows on the way
+        for edge in function._edges:
             if edge is None:
                 continue
             node = edge.function if type(edge) is Output else edge
             key = id(node)
             if key in seen:
                 continue
-            seen.add(key)
+            see(key)
             if type(node) is ref:
                 leaves.append(node)
             else:
-                functions.append(node)
-                stack.append(node)
-    functions.sort(key=attrgetter("generation"), reverse=True)
+                add(node)
+    functions.sort(key=_generation, reverse=True)
     return functions, leaves
 
 
 def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Accept None for optional inputs that were left out; refuse any other count."""
     expected = len(function._edges)
-    gxs = gxs if isinstance(gxs, tuple) else tuple(gxs) if isinstance(gxs, list) else (gxs,)
+    if len(gxs) == 1 and isinstance(gxs[0], list):
+        gxs = tuple(gxs[0])
     if len(gxs) == expected:
         return gxs
     if len(gxs) > expected and all(gx is None for gx in gxs[expected:]):
@@ -214,8 +245,10 @@ def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     Only a true broadcast is summed: the input's shape must broadcast to the
     gradient's, and each axis summed over must come from an output.
     """
-    if gx.shape != like.shape:
-        extra = gx.ndim - len(like.shape)
+    extra = gx.ndim - len(like.shape)
+    if extra > 0 and gx.shape[extra:] == like.shape and gys[0] is not None and gx.shape == gys[0].shape:
+        gx = np.add.reduce(gx, axis=tuple(range(extra)))  # as a bias is added: a third of the general time
+    elif gx.shape != like.shape:
         shape = (1,) * extra + tuple(like.shape)
         axes = tuple(a for a in range(gx.ndim) if shape[a] == 1 and (a < extra or gx.shape[a] != 1))
         outputs = [gy.shape for gy in gys if gy is not None]
@@ -244,15 +277,17 @@ def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
 def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
-    gradient = _as_array(gradient)
     if before is None:
+        if type(gradient) is float64:
+            return np.asarray(gradient)
+        gradient = _as_array(gradient)
         if owned:
             return gradient
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
         return gradient.copy("K") if type(gradient) is np.ndarray else gradient.copy()
     if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
-        before = before._value
+        before = before._array
     total = _as_array(before + gradient)
     if total.shape != variable.shape:
         raise GradientError(

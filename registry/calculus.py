@@ -311,7 +311,7 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
-    return mapped(lambda y: new_variable(y._value, False, -1) if isinstance(y, Variable) else y, x)
+    return mapped(lambda y: new_variable(y._value, None, -1) if isinstance(y, Variable) else y, x)
 
 
 def _rows(call: DifferentiatedCall, y: Variable) -> list[Any]:

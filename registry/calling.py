@@ -44,8 +44,14 @@ def explain(function: Function, error: Exception, inputs: Sequence[Any]) -> None
     error.add_note(f"in forward of {function}, given {given}")
 
 
-def checked_result(function: Function, y: Any) -> Any:
-    """Make an array of one result of `forward`, or refuse it by name."""
+def checked_result(function: Function, ys: Any) -> Any:
+    """Make an array of what `forward` gave, or a tuple of arrays; refuse anything else by name."""
+    if isinstance(ys, tuple):
+        return tuple([_checked(function, y) for y in ys])
+    return _checked(function, ys)
+
+
+def _checked(function: Function, y: Any) -> Any:
     if y is None:
         raise UnsupportedTypeError(
             f"{function}: forward returned None; return an array, or a tuple of arrays"

@@ -52,13 +52,13 @@ def checkpoint(f: F) -> F:
         inputs = _variables((args, kwargs))
         # The Variables themselves go into edges: kept here, they would make a cycle of x.grad and x.
         given = mapped(lambda x: _HOLE if isinstance(x, Variable) else x, (args, kwargs))
-        own = [Variable(x._value) for x in inputs]
+        own = [Variable(x._array) for x in inputs]
         result = _called(f, given, own)
         ys = _variables(result)
         outside = others_behind(ys, own)
         if not inputs and not outside:
             return result
-        again = Recomputed(f, given, [y._value for y in ys], len(inputs))
+        again = Recomputed(f, given, [y._array for y in ys], len(inputs))
         made = iter(again(*inputs, *outside) if ys else ())
         return mapped(lambda y: next(made) if isinstance(y, Variable) else y, result)
 
@@ -103,7 +103,7 @@ class Recomputed(Function):
         marks: list[Mark | Variable] = [mark for _, mark in pairs]
         with running([mark for _, mark in pairs]):
             ys = _variables(_called(self.f, self.given, [variable for variable, _ in pairs]))
-        if len(ys) != len(gys) or not all(map(_same, (y._value for y in ys), self.ys)):
+        if len(ys) != len(gys) or not all(map(_same, (y._array for y in ys), self.ys)):
             raise GradientError(
                 f"{self}: called again in the backward pass, it gave another result, which has another "
                 "gradient; make random generators inside it, and change nothing that it reads"

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from weakref import ReferenceType, ref
 
 import numpy as np
 
-from registry import state
-from registry.backward import Edge, Like, Output, holder
-from registry.calling import checked_result, explain, make_constants_arrays
+from registry.backward import Edge, Output, holder
 from registry.errors import (
     GradientError,
     HigherOrderError,
     UnsupportedTypeError,
 )
-from registry.modes import differentiating, recording
+from registry.modes import differentiating
 from registry.numpy_protocol import Array
+from registry.recording import record
 from registry.state import default_registry
-from registry.stored import set_by_init, stored_floats
-from registry.variable import Variable, as_array, as_variable, new_variable
+from registry.stored import set_by_init, stored_floats, stores_nothing
+from registry.variable import Variable, as_array, new_variable
 
-_new = object.__new__  # bound once: a look-up less an operation
-_is_recording = recording.get
-_ENGINE = ("xs", "ys", "_inputs_like", "_outputs_like", "_output", "_edges", "_kept", "generation")
+_RECORDED = ("xs", "ys", "generation", "_edges", "_inputs_like", "_outputs_like", "_output")
 
 
 class Function:
@@ -52,6 +48,10 @@ class Function:
         that nothing used.
     elementwise : bool
         True where each element of the result depends on the same element of the inputs.
+    scalars : bool
+        True where `forward` and `backward` also take numbers, NumPy's and Python's, in
+        place of 0-d arrays, as plain arithmetic and NumPy's functions do: a computation
+        on single numbers then takes a third of the time.
     saves : tuple of str
         Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept.
     constants : tuple of str
@@ -86,6 +86,8 @@ class Function:
     (variable(8.0), array(12.))
     """
 
+    __slots__ = (*_RECORDED, "_kept")  # an author's own attributes go into __dict__
+
     name: ClassVar[str | None] = None
     implements: ClassVar[Any] = ()
     method: ClassVar[str | None] = None
@@ -93,6 +95,7 @@ class Function:
     once_differentiable: ClassVar[bool] = False
     materialize_grads: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
+    scalars: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ("xs", "ys")
     constants: ClassVar[tuple[str, ...]] = ()
     domain: ClassVar[Any] = None
@@ -101,15 +104,18 @@ class Function:
 
     xs: tuple[Any, ...]
     ys: tuple[Any, ...]
-    generation: int = 0
-    _edges: Any = None
-    _inputs_like: Sequence[Any] = ()
-    _outputs_like: Sequence[Any] = ()
-    _output: Any = None
+    generation: int
+    _edges: Any
+    _inputs_like: Sequence[Any]
+    _outputs_like: Sequence[Any]
+    _output: Any
+    _kept: Sequence[Any]
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
+    _bare: ClassVar[bool] = False
+    _own_slots: ClassVar[tuple[str, ...]] = ()
+    _withholding: ClassVar[dict[frozenset[str], type[Function]]]
     _safe: ClassVar[frozenset[str]]
-    _hidden: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -117,6 +123,9 @@ class Function:
         functions = cls.implements if isinstance(cls.implements, tuple) else (cls.implements,)
         if functions and isinstance(functions[0], np.ufunc) and cls.forward is Function.forward:
             cls.forward = functions[0]  # type: ignore[method-assign]
+        slots = [name for base in cls.__mro__[:-1] for name in vars(base).get("__slots__", ())]
+        cls._own_slots = tuple(name for name in slots if name not in Function.__slots__)
+        cls._bare, cls._withholding = stores_nothing(cls), {}
 
     # `**_` lets type checkers accept whatever parameters a subclass names.
     def forward(self, *xs: Any, **_: Any) -> Any:
@@ -140,63 +149,7 @@ class Function:
         Variable or tuple of Variable
             As `forward` returns one array or a tuple.
         """
-        if self._edges is not None:
-            self = self._unrecorded_copy()
-        self._edges = ()
-        arrays: list[Any] = []
-        edges: list[Edge | None] = []
-        generation, ready = -1, True
-        for x in inputs:
-            if isinstance(x, Variable):
-                arrays.append(x._value)
-                edge = x._edge
-                edges.append(ref(x) if edge is None else edge or None)
-                if x.generation > generation:
-                    generation = x.generation
-            else:
-                if type(x) is not np.ndarray or x.dtype.kind not in "biufc":
-                    ready = False
-                arrays.append(x)
-                edges.append(None)
-        if not ready:
-            make_constants_arrays(self, inputs, arrays)
-        xs = tuple(arrays)
-        observers = state.default.observers
-        if observers is not None:
-            observers.before_forward(function=self, xs=xs)
-        try:
-            ys = self.forward(*xs)
-        except Exception as error:
-            explain(self, error, inputs)
-            raise
-        several = False
-        if type(ys) is not np.ndarray or ys.dtype.kind not in "biufc":
-            if isinstance(ys, np.generic):
-                ys = np.asarray(ys)
-            else:
-                several = isinstance(ys, tuple)
-                ys = tuple([checked_result(self, y) for y in ys]) if several else checked_result(self, ys)
-        if observers is not None:
-            observers.after_forward(function=self, xs=xs, ys=ys if several else (ys,))
-        if generation < 0 or not _is_recording() or not self.differentiable:
-            return self._leaves(ys, several, generation < 0)
-        self._edges = tuple(edges)
-        self.generation = generation
-        if self._saves_xs:
-            self.xs = self._inputs_like = xs
-        else:
-            self._inputs_like = _likes(xs)
-        if several:
-            return self._outputs_of(ys)
-        if self._saves_ys:
-            self.ys = (ys,)
-        y = _new(Variable)  # new_variable, without its call: 0.1 us an operation
-        y._value = ys
-        y._edge = self
-        y.generation = generation + 1
-        y.grad = y.name = None
-        self._output = ref(y)
-        return y
+        return record(self._unrecorded_copy() if hasattr(self, "_edges") else self, inputs)
 
     def __str__(self) -> str:
         """Name the operator and its plugin."""
@@ -206,7 +159,7 @@ class Function:
     def safe_attributes(cls) -> frozenset[str]:
         """Give the attributes that a recorded backward may read, found once a class."""
         if "_safe" not in cls.__dict__:
-            cls._safe = set_by_init(cls).union(cls.constants, _ENGINE)
+            cls._safe = set_by_init(cls).union(cls.constants, Function.__slots__)
         return cls._safe
 
     @property
@@ -247,56 +200,17 @@ class Function:
         (variable,) = self.outputs
         return variable
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("xs", "ys"):
-            raise AttributeError(
-                f"{self} has no self.{name} here: it is set by a recorded call, and kept "
-                f"where the class attribute 'saves' (now {self.saves}) names it"
-            )
-        if name in self._hidden:
-            raise HigherOrderError(
-                f"{self}: 'backward' reads self.{name}, a floating array that 'forward' stored, "
-                "which is a constant to the second derivative; compute it again from self.xs or "
-                f"self.ys, or, if it does not depend on the inputs, declare constants = ({name!r},)"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def _outputs_of(self, ys: tuple[Any, ...]) -> tuple[Variable, ...]:
-        """Record several outputs."""
-        self._outputs_like = _likes(ys)
-        if self._saves_ys:
-            self.ys = ys
-        made = tuple([new_variable(y, Output(self, i), self.generation + 1) for i, y in enumerate(ys)])
-        self._output = tuple(map(ref, made))
-        if len(made) == 1:
-            made[0]._edge, (self._output,) = self, self._output
-        return made
-
-    def _leaves(self, ys: Any, several: bool, from_constants: bool) -> Any:
-        """Make results that carry no gradient, and say in each why.
-
-        What was computed while recording was off is a leaf, like what somebody wraps by
-        hand; other results without a gradient are constants.
-        """
-        edge: Literal[False] | None = False
-        if from_constants:
-            why = "every input was a constant (an array or a number, not a Variable)"
-        elif not self.differentiable:
-            why = f"{self} has no derivative"
-        else:
-            edge, why = None, "it was computed while recording was off (no_grad)"
-        generation = 0 if edge is None else -1
-        made = tuple([new_variable(y, edge, generation) for y in (ys if several else (ys,))])
-        for variable in made:
-            variable._why_leaf = why
-        return made if several else made[0]
-
     def _unrecorded_copy(self) -> Function:
-        """Copy this instance for another call, without what the last call left."""
-        fresh = copy(self)
-        for name in ("xs", "ys", "generation", "_inputs_like", "_outputs_like", "_output"):
-            fresh.__dict__.pop(name, None)
-        return fresh
+        """Copy what `__init__` and `forward` set, without what the last call recorded."""
+        made = object.__new__(type(self))
+        if self._bare:  # nothing was set, and looking for it would make a __dict__
+            return made
+        for name in self._own_slots:
+            if hasattr(self, name):
+                setattr(made, name, getattr(self, name))
+        if own := getattr(self, "__dict__", None):
+            made.__dict__.update(own)
+        return made
 
     def _backward_on_variables(self, gys: Sequence[Any]) -> Any:
         """Run `backward` on Variables, so that NumPy's protocols record each of its steps."""
@@ -305,32 +219,36 @@ class Function:
                 f"{self} is declared once_differentiable: it has no second "
                 "derivative, so its backward cannot run with create_graph=True"
             )
-        on_variables = copy(self)
+        on_variables = self._unrecorded_copy()
+        on_variables._edges, on_variables._output = self._edges, self._output
+        on_variables.generation = self.generation
         if self._saves_xs:
             edges = zip(self._edges, self.xs, strict=True)
-            on_variables.xs = tuple([x if edge is None else _variable_at(edge, x) for edge, x in edges])
+            on_variables.xs = tuple([x if edge is None else _at_edge(edge, x) for edge, x in edges])
         if self._saves_ys:
-            on_variables.ys = self.outputs
-        on_variables._hidden = stored_floats(self, self.safe_attributes())
-        for name in on_variables._hidden:
-            delattr(on_variables, name)
+            several = [Output(self, i) for i in range(len(self.ys))]
+            outputs: Sequence[Edge] = [self] if len(several) == 1 else several
+            ys = zip(outputs, self.ys, strict=True)
+            on_variables.ys = tuple([new_variable(y, edge, self.generation + 1) for edge, y in ys])
+        if not self._bare and (hidden := stored_floats(self, self.safe_attributes())):
+            for name in hidden:
+                delattr(on_variables, name)
+            on_variables.__class__ = _without(type(self), frozenset(hidden))
         token = differentiating.set(on_variables)
         try:
-            return on_variables.backward(*[gy if gy is None else as_variable(gy) for gy in gys])
+            return on_variables.backward(*gys)
         finally:
             differentiating.reset(token)
 
     def _gradient(self, gx: Any, create_graph: bool) -> Any:
         """Make an array, or a Variable while the pass is recorded, of what backward returned."""
         if isinstance(gx, Variable):
-            return gx if create_graph else gx._value
-        if isinstance(gx, np.generic):
-            return Variable(np.asarray(gx)) if create_graph else np.asarray(gx)
+            return gx if create_graph else gx._array
         try:
             gx = as_array(gx)
         except UnsupportedTypeError as error:
             raise GradientError(f"{self}: backward returned {type(gx)} as a gradient: {error}") from None
-        return Variable(gx) if create_graph else gx
+        return new_variable(gx, None, -1) if create_graph else gx
 
     def _zeros(self, index: int) -> Array:
         """Make the gradient of an output that nothing used."""
@@ -338,20 +256,40 @@ class Function:
         return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else np.float64)
 
 
-def _likes(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Give shape and dtype of each array, without keeping it; a 0-d one costs less as it is."""
-    for x in arrays:
-        if x is None or x.ndim:
-            return tuple([x if x is None or x.ndim == 0 else Like(x.shape, x.dtype) for x in arrays])
-    return arrays
+def _without(cls: type[Function], hidden: frozenset[str]) -> type[Function]:
+    """Give a class like another, whose instances refuse to give some attributes, and say why.
+
+    A class of its own, since a class with `__getattr__` costs each look-up in it 0.05 us.
+    """
+    if hidden not in cls._withholding:
+
+        def refuse(self: Function, name: str) -> Any:
+            if name not in hidden:
+                raise AttributeError(f"{cls.__name__!r} has no attribute {name!r}", name=name, obj=self)
+            raise HigherOrderError(
+                f"{default_registry().owner(cls)}: 'backward' reads self.{name}, a floating array that "
+                "'forward' stored, which is a constant to the second derivative; compute it again from "
+                f"self.xs or self.ys, or, if the inputs do not change it, declare constants = ({name!r},)"
+            )
+
+        members = {"__getattr__": refuse, "__slots__": (), "__module__": cls.__module__}
+        cls._withholding[hidden] = type(cls.__name__, (cls,), members)
+    return cls._withholding[hidden]
 
 
 def _variable_at(edge: Edge | None, data: Any) -> Variable:
     """Give the Variable at the end of an edge, or one like it with what the call saw."""
-    if isinstance(data, Variable):
+    if isinstance(data, Variable):  # inside a backward that is recorded
         return data
-    function = edge.function if isinstance(edge, Output) else None if isinstance(edge, ref) else edge
     held = holder(edge)
-    if held is not None and held.creator is function and (data is None or held._value is data):
-        return held
-    return new_variable(data, edge, 0 if function is None else function.generation + 1)
+    if edge is None or held is None or (data is not None and held._value is not data):
+        return new_variable(data, None, -1) if edge is None else _at_edge(edge, data)
+    return held
+
+
+def _at_edge(edge: Edge, data: Any) -> Variable:
+    """Make a Variable at the end of an edge, beside the one that people may hold."""
+    if isinstance(edge, ref):
+        return new_variable(data, edge, 0)
+    function = edge.function if isinstance(edge, Output) else edge
+    return new_variable(data, edge, function.generation + 1)

@@ -36,11 +36,11 @@ class _Guard:
         kept = [(f"input {i}", x) for i, x in enumerate(xs) if "xs" in function.saves and x is not None]
         kept += [(f"output {i}", y) for i, y in enumerate(ys) if "ys" in function.saves]
         line = _users_line()
-        function.__dict__["_kept"] = [_Kept(what, array, _checksum(array), line) for what, array in kept]
+        function._kept = [_Kept(what, array, _checksum(array), line) for what, array in kept]
 
     @hookimpl
     def before_backward(self, function: Function) -> None:
-        for kept in function.__dict__.get("_kept", ()):
+        for kept in getattr(function, "_kept", ()):
             if _checksum(kept.array) != kept.checksum:
                 raise OverwrittenError(
                     f"{kept.what} of {function}, {kept.array.dtype} {kept.array.shape}, was overwritten "

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from registry import recording
 from registry.catalog import function_name
 from registry.errors import OperatorDefinitionError
 from registry.function import Function
@@ -115,27 +116,37 @@ def _bad(cls: type[Function], reason: str) -> OperatorDefinitionError:
 
 
 def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
-    """Generate the function that makes an instance of an operator and calls it.
+    """Generate the function that makes an instance of an operator and records its call.
 
-    It is source code of its own, so calling it costs what calling the class by hand
-    costs, and a wrong call is Python's own TypeError.
+    It is source code of its own, so a wrong call is Python's own TypeError.
     """
     shown = helper_signature(cls)
     operator = cls.__name__ if cls.__name__ not in {name, *shown.parameters} else f"{cls.__name__}_"
-    namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops"}
+    namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops", **recording.namespace(cls)}
     declared = []
     for p in shown.parameters.values():
         if p.default is not Parameter.empty:
-            namespace[f"_{p.name}"] = p.default
-            p = p.replace(default=_Verbatim(f"_{p.name}"))
+            namespace[f"_default_{p.name}"] = p.default
+            p = p.replace(default=_Verbatim(f"_default_{p.name}"))
         declared.append(p)
     constants = ", ".join(
         f"{p.name}={p.name}" if p.kind is Parameter.KEYWORD_ONLY else p.name for p in constant_parameters(cls)
     )
-    inputs = ", ".join(
-        f"*{p.name}" if p.kind is Parameter.VAR_POSITIONAL else p.name for p in input_parameters(cls)
+    inputs, make = input_parameters(cls), f"{operator}({constants})"
+    names = [p.name for p in inputs]
+    taken = {name, *shown.parameters}
+    fixed = (
+        taken.isdisjoint(("type", "isinstance"))
+        and not any(n.startswith("_") for n in names)
+        and all(p.kind in _POSITIONAL and p.default is Parameter.empty for p in inputs)
     )
-    source = f"def {name}{Signature(declared)}:\n    return {operator}({constants})({inputs})\n"
+    if inputs and fixed and cls.differentiable:
+        source = recording.written_out(cls, f"{name}{Signature(declared)}", make, names)
+    else:
+        given = "".join(
+            f"*{p.name}, " if p.kind is Parameter.VAR_POSITIONAL else f"{p.name}, " for p in inputs
+        )
+        source = f"def {name}{Signature(declared)}:\n    return _record({make}, ({given}))\n"
     filename = f"<opregistry helper {name} of {cls.__module__}.{cls.__qualname__}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     exec(compile(source, filename, "exec"), namespace)
@@ -188,8 +199,11 @@ def numpy_call(
     count = 1 if variadic else len(inputs)
     target = adapt or helper
     accepted, name = signature(target).parameters, function_name(function)
+    plain_count = count if adapt is None and not variadic else -1  # nothing to tell apart, as a rule
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == plain_count:
+            return helper(*args)
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         if adapt is not None:
             return adapt(**supported(name, given, accepted))

@@ -30,7 +30,7 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 def plain(value: Any) -> Any:
     """Replace every Variable in nested tuples, lists, dicts and slices by its array."""
     if isinstance(value, NumPyProtocol):
-        return value._value
+        return value._array
     if hasattr(value, "_fields"):
         return type(value)(*map(plain, value))
     if isinstance(value, tuple | list):
@@ -56,9 +56,12 @@ class NumPyProtocol:
 
     __slots__ = ()
     _value: Any
+    _array: Any
     _with_own_array: Callable[[], Any]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            return state.default.calls[ufunc](*inputs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         call = implementation(function)
         if kwargs:
@@ -94,10 +97,10 @@ class NumPyProtocol:
         return bool(self._value)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i, _ in enumerate(self._value))
+        return (self[i] for i, _ in enumerate(self._array))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._value == plain(value)))
+        return bool(np.any(self._array == plain(value)))
 
     def __getitem__(self, index: Any) -> Any:
         return implementation(operator.getitem)(self, index)

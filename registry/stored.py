@@ -19,6 +19,19 @@ def set_by_init(cls: type) -> frozenset[str]:
     return made - _assigned(cls, "forward")
 
 
+def stores_nothing(cls: type) -> bool:
+    """Say that no instance holds anything: there is no `__init__`, and `forward` does not touch `self`."""
+    forward = inspect.unwrap(cls.forward)  # type: ignore[attr-defined]
+    if cls.__init__ is not object.__init__:  # type: ignore[misc]
+        return False
+    if not isinstance(forward, FunctionType):
+        return True  # a ufunc, or a function of the standard library
+    code = forward.__code__
+    own = code.co_varnames[0] if code.co_argcount else None
+    touched = any(i.argval == own for i in dis.get_instructions(code))
+    return not touched and own not in code.co_cellvars and "super" not in code.co_names
+
+
 def stored_floats(function: Any, safe: frozenset[str]) -> list[str]:
     """Give the attributes outside `safe` that hold a floating or complex number or array.
 

@@ -54,8 +54,8 @@ class Mark(Function):
 
 def marked(x: Any) -> tuple[Variable, Mark]:
     """Give a Variable and the mark behind it, connected to `x` if that is recorded itself."""
-    if not isinstance(x, Variable) or x._edge is False:
-        x = Variable(x._value if isinstance(x, Variable) else x)
+    if not isinstance(x, Variable) or x._edge is None:
+        x = Variable(x._array if isinstance(x, Variable) else x)
     mark = Mark()
     return while_recording(mark, x), mark
 
@@ -169,7 +169,7 @@ class DifferentiatedCall:
         return chosen
 
     def _marked(self, what: str, x: Any) -> Variable:
-        value = x._value if isinstance(x, Variable) else float(x) if type(x) is int else x
+        value = x._array if isinstance(x, Variable) else float(x) if type(x) is int else x
         try:
             usable = as_array(value).dtype.kind in "iufc"
         except (UnsupportedTypeError, AttributeError):  # an array type of a plugin has a dtype, None has none
@@ -245,7 +245,7 @@ class DifferentiatedCall:
         return [self._converted(x, floating(as_variable(y)), what + place) for (place, x), y in pairs]
 
     def _converted(self, x: Any, dtype: np.dtype[Any], what: str) -> Any:
-        kind = np.asarray(x._value if isinstance(x, Variable) else x).dtype.kind
+        kind = np.asarray(x._array if isinstance(x, Variable) else x).dtype.kind
         if kind not in "biufc" or (kind == "c" and dtype.kind != "c"):
             raise GradientError(
                 f"{self.name}: {what} is of dtype {np.asarray(x).dtype}; expected {dtype}, a real one where "
@@ -266,7 +266,7 @@ class DifferentiatedCall:
         """Give plain values, unless something else is being differentiated."""
         if self.nested:
             return tree
-        return mapped(lambda y: _number_if_0d(y._value) if isinstance(y, Variable) else y, tree)
+        return mapped(lambda y: _number_if_0d(y._array) if isinstance(y, Variable) else y, tree)
 
 
 def floating(x: Variable) -> np.dtype[Any]:

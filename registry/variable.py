@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from registry.function import Function
 
 
+_ONE = np.float64(1)
+
+
 class Variable(NumPyProtocol):
     """An array, its gradient, and the function that made it.
 
@@ -43,9 +46,6 @@ class Variable(NumPyProtocol):
         floating or complex. A Variable after ``backward(create_graph=True)``.
     name : str or None
         As given.
-    generation : int
-        0 for a leaf; one more than the function's that made it otherwise; -1 for a
-        constant: what an operator gives for constants, or without a derivative.
 
     Raises
     ------
@@ -63,17 +63,16 @@ class Variable(NumPyProtocol):
     (variable(5.0), array([2., 4.]))
     """
 
-    __slots__ = ("__weakref__", "_edge", "_value", "_why_leaf", "generation", "grad", "name")
+    __slots__ = ("__weakref__", "_node", "_why_leaf", "grad", "name")
 
-    _value: Any
-    _edge: Edge | Literal[False] | None  # None for a leaf, False for a constant
+    # Value, edge and generation, which a call reads at once: 0.2 us less an operation than
+    # three attributes of a class with __getattr__. The edge of a leaf is False, of a constant None.
+    _node: tuple[Any, Edge | Literal[False] | None, int]
     _why_leaf: str
     grad: Any
 
     def __init__(self, data: Array | None, name: str | None = None) -> None:
-        self._value = checked_data(data)
-        self._edge = None
-        self.generation = 0
+        self._node = checked_data(data), False, 0
         self.grad = None
         self.name = name
 
@@ -87,24 +86,45 @@ class Variable(NumPyProtocol):
                 "Variable, which is a constant to the second derivative; compute with self.xs, "
                 "self.ys and the gradients themselves, or declare once_differentiable = True"
             )
-        return self._value
+        return self._array
 
     @data.setter
     def data(self, data: Array | None) -> None:
-        self._value = checked_data(data)
+        self._node = checked_data(data), *self._node[1:]
+
+    @property
+    def _array(self) -> Any:
+        """The data as an array: a result of one number is kept as NumPy's scalar until somebody asks."""
+        value, edge, generation = self._node
+        if type(value) is np.float64:
+            value = np.asarray(value)
+            self._node = value, edge, generation
+        return value
+
+    @property
+    def _value(self) -> Any:
+        return self._node[0]
+
+    @property
+    def _edge(self) -> Edge | Literal[False] | None:
+        return self._node[1]
+
+    @property
+    def generation(self) -> int:
+        """0 for a leaf, one more than that of the function that made it otherwise, -1 for a constant."""
+        return self._node[2]
 
     @property
     def creator(self) -> Function | None:
         """The function that made this Variable, or None for a leaf."""
-        edge = self._edge
+        edge = self._node[1]
         if not edge or isinstance(edge, ref):
             return None
         return edge.function if isinstance(edge, Output) else edge
 
     def set_creator(self, function: Function) -> None:
         """Say by hand which function made this Variable."""
-        self._edge = function
-        self.generation = function.generation + 1
+        self._node = self._node[0], function, function.generation + 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -147,7 +167,7 @@ class Variable(NumPyProtocol):
         return implementation(np.imag)(self)
 
     def __len__(self) -> int:
-        return len(self._value)
+        return len(self._array)
 
     def __repr__(self) -> str:
         return f"variable({self._value})".replace("\n", "\n" + " " * 9)
@@ -181,8 +201,7 @@ class Variable(NumPyProtocol):
 
     def unchain(self) -> None:
         """Forget how this Variable came about: make it a leaf."""
-        self._edge = None
-        self.generation = 0
+        self._node = self._node[0], False, 0
 
     def unchain_backward(self) -> None:
         """Cut the graph behind this Variable, so that its arrays can go."""
@@ -224,20 +243,25 @@ class Variable(NumPyProtocol):
             )
         seed = self._seed()
         if create_graph and not isinstance(seed, Variable):
-            seed = Variable(seed)
+            seed = new_variable(seed, None, -1)
         run_backward(self, creator, seed, retain_grad, create_graph)
 
     def _leaf_reason(self) -> str:
         try:
             return self._why_leaf
         except AttributeError:
+            if self._edge is None:
+                return "every input was a constant (an array or a number, not a Variable)"
             return "it is a leaf, which nothing computed"
 
     def _seed(self) -> Any:
         if self.grad is None:
-            if type(self._value) is not np.ndarray:
-                return np.ones_like(self._value)
-            ones = np.empty(self.shape, self.dtype if self.dtype.kind in "fc" else np.float64)
+            value = self._value
+            if type(value) is np.float64:
+                return _ONE
+            if type(value) is not np.ndarray:
+                return np.ones_like(value)
+            ones = np.empty(value.shape, value.dtype if value.dtype.kind in "fc" else np.float64)
             ones.fill(1)  # a third of the time of np.ones
             return ones
         seed = self.grad if isinstance(self.grad, Variable) else as_array(self.grad)
@@ -252,8 +276,10 @@ class Variable(NumPyProtocol):
 
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
-        edge = ref(self) if self._edge is None else self._edge
-        return new_variable(self._value.copy(), edge, self.generation)
+        edge = ref(self) if self._edge is False else self._edge
+        value = self._value
+        own = value if type(value) is np.float64 else value.copy()
+        return new_variable(own, edge, self.generation)
 
 
 def _hint(name: str) -> str:
@@ -265,9 +291,7 @@ def _hint(name: str) -> str:
 def new_variable(data: Any, edge: Edge | Literal[False] | None, generation: int) -> Variable:
     """Make a Variable without checking its data, as an operator's result."""
     variable = Variable.__new__(Variable)
-    variable._value = data
-    variable._edge = edge
-    variable.generation = generation
+    variable._node = data, edge, generation
     variable.grad = variable.name = None
     return variable
 

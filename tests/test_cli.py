@@ -314,6 +314,7 @@ def test_show_tells_everything_about_an_operator(only_builtins, publish):
         "method": "erf",
         "differentiable": "yes",
         "elementwise": "yes",
+        "scalars": "no",
         "saves": "xs",
         "constants": "none",
     }

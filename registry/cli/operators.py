@@ -15,7 +15,7 @@ from registry.function import Function
 from registry.helpers import signature
 from registry.state import default_registry
 
-_FLAGS = ("differentiable", "once_differentiable", "elementwise", "saves", "constants")
+_FLAGS = ("differentiable", "once_differentiable", "elementwise", "scalars", "saves", "constants")
 
 
 @dataclass(frozen=True)
