@@ -73,7 +73,7 @@ class Fold(Function):
         padded = windows.full((*lead, *self.shape), 0, x.dtype)
         view = windows.view(padded, counts)
         for index in windows.offsets:
-            view[index] += in_order(x[index])
+            windows.put(view, index, in_order(x[index]))
         return windows.inner(padded)
 
     def backward(self, gy: Any) -> Any:

@@ -44,7 +44,7 @@ class Normalize(Function):
         return y, mean, var
 
     def backward(self, gy: Any, g_mean: Any, g_var: Any) -> Any:
-        (x, gamma, _), (_, mean, var) = self.xs, self.ys
+        (x, gamma, beta), (_, mean, var) = self.xs, self.ys
         g_beta, gy = gy, np.zeros_like(x) if gy is None else gy
         inside = gamma is not None and gamma.shape != mean.shape  # it varies over the axes
         r, n = 1 / np.sqrt(var + self.eps), max(x.size // max(mean.size, 1), 1)
@@ -55,10 +55,13 @@ class Normalize(Function):
         by_gamma = _summed(gy, gx, gamma) if inside else along
         gx *= along / -n
         gx += g
-        gx -= np.sum(g, axis=self.axis, keepdims=True) / n
+        total = np.sum(g, axis=self.axis, keepdims=True)
+        gx -= total / n
         gx *= r if gamma is None or inside else r * gamma
         gx = gx if g_mean is None else gx + g_mean / n
         gx = gx if g_var is None else gx + (x - mean) * (2 * g_var / n)
+        if not inside and g_beta is not None and beta is not None and beta.shape == mean.shape:
+            g_beta = total  # which would else be summed anew
         return gx, by_gamma, g_beta
 
 

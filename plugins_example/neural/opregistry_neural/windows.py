@@ -68,6 +68,11 @@ class Windows:
         return [(..., *place, *[slice(None)] * len(place)) for place in np.ndindex(self.kernel)]
 
     @cached_property
+    def _apart(self) -> bool:
+        """Whether no two windows share an element."""
+        return all(s >= e for s, e in zip(self.stride, self.extent, strict=True))
+
+    @cached_property
     def _inside(self) -> tuple[Any, ...]:
         return (..., *[slice(p, -p or None) for p in self.padding])
 
@@ -127,6 +132,13 @@ class Windows:
         between = [s * t for s, t in zip(steps, self.stride, strict=True)]
         shape = (*padded.shape[:lead], *self.kernel, *counts)
         return as_strided(padded, shape, (*padded.strides[:lead], *within, *between))
+
+    def put(self, view: Any, index: Any, part: Any) -> None:
+        """Add what belongs to one place in the kernel to a view that began with zeros."""
+        if self._apart:
+            view[index] = part
+        else:
+            view[index] += part
 
 
 @lru_cache
