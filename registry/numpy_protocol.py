@@ -22,6 +22,9 @@ from registry.state import default_registry
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
+_ARRAY_LIKE = (np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
 def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give what a NumPy function reaches when it is called on a Variable."""
     return default_registry().calls[function]
@@ -116,8 +119,27 @@ class NumPyProtocol:
             f"make a new one: {instead}"
         )
 
-    def __eq__(self, other: object) -> bool:
-        """Compare by identity, so that Variables are found in sets, dicts and lists."""
+    def __eq__(self, other: object) -> Any:
+        """Compare elements with an array or a number; with another Variable, identity.
+
+        So Variables are found in sets, dicts and lists of Variables.
+        """
+        if isinstance(other, NumPyProtocol):
+            return self._is(other)
+        return (
+            state.default.calls[np.equal](self, other) if isinstance(other, _ARRAY_LIKE) else NotImplemented
+        )
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, NumPyProtocol):
+            return not self._is(other)
+        return (
+            state.default.calls[np.not_equal](self, other)
+            if isinstance(other, _ARRAY_LIKE)
+            else NotImplemented
+        )
+
+    def _is(self, other: NumPyProtocol) -> bool:
         if self is not other and differentiating.get() is not None:
             raise HigherOrderError(
                 "'==' of Variables compares identity, so backward would go another way here than "

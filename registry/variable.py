@@ -229,11 +229,18 @@ class Variable(NumPyProtocol):
             If an operator's backward returns what does not fit its inputs.
         HigherOrderError
             If `create_graph` meets an operator that has no second derivative.
+        TypeError
+            If a gradient is given in place of the switches.
 
         Notes
         -----
         After an error, every `grad` is as it was.
         """
+        if type(retain_grad) is not bool or type(create_graph) is not bool:
+            raise TypeError(
+                "backward takes the switches retain_grad and create_graph; to weigh the result's elements, "
+                "set its grad first, or use registry.vjp"
+            )
         creator = self.creator
         if creator is None:
             raise NotRecordedError(

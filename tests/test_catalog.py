@@ -286,9 +286,9 @@ def test_an_unknown_name_gives_near_misses_and_lost_plugins():
         plugin("a", operator("LogSumExp")), Plugin("gone", "blocked"), Plugin("bad", "failed", "bad", "1.0")
     )
     with pytest.raises(UnknownOperatorError) as raised:
-        registry.operator("logsumexp")
+        registry.operator("logsumxp")
     assert str(raised.value) == (
-        "no operator is named 'logsumexp'; did you mean 'log_sum_exp'?; plugin bad (bad 1.0) has failed; "
+        "no operator is named 'logsumxp'; did you mean 'log_sum_exp'?; plugin bad (bad 1.0) has failed; "
         "plugin gone is blocked"
     )
 

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from registry import ConversionError, NoOperatorError, UnsupportedTypeError, Variable
+from registry import ConversionError, NoOperatorError, UnsupportedTypeError, Variable, grad, value_and_grad
 
 
 @pytest.fixture
@@ -260,12 +260,31 @@ def test_equality_is_identity_and_variables_are_found_by_it(v):
     same, other = v, Variable(v.data)
     assert v == same
     assert v != other
-    assert not v == MATRIX  # noqa: SIM201
+    assert (v == None, v != None, v == "text") == (False, True, False)  # noqa: E711
     assert same in [other, v]
     assert v not in [other]
     assert {v: 1, other: 2}[same] == 1
     assert hash(v) == hash(same) != hash(other)
     assert [other, v].index(v) == 1
+
+
+@pytest.mark.parametrize("other", [MATRIX, 2.0, np.float64(4), 1, True, [1.0, -2.0, 5.0], 1j])
+def test_equality_with_an_array_or_a_number_is_that_of_the_elements(other, v):
+    for found, expected in (
+        (v == other, MATRIX == other),  # noqa: SIM300
+        (v != other, MATRIX != other),  # noqa: SIM300
+        (other == v, other == MATRIX),
+        (other != v, other != MATRIX),
+    ):
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_condition_by_equality_chooses_as_numpy_does():
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(grad(lambda a: np.sum(np.where(a == 2.0, a * 10, a)))(x), [1, 10, 1])
+    np.testing.assert_array_equal(Variable(x)[Variable(x) != 2.0].data, [1, 3])
+    assert value_and_grad(lambda a: a * 3 if a == 0 else np.sin(a) / a)(0.0) == (0.0, 3.0)
 
 
 def test_order_is_that_of_the_values():

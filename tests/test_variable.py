@@ -192,3 +192,11 @@ def test_a_named_tuple_of_results_is_made_plain_as_such():
     found = np.linalg.eigh(Variable(np.diag([1.0, 2.0])))
     assert type(plain(found)) is type(found)
     np.testing.assert_array_equal(plain(found).eigenvalues, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("gradient", [np.array(5.0), [5.0, 5.0], 1, "a", None])
+def test_a_gradient_is_not_taken_for_a_switch_of_backward(gradient):
+    x = Variable(np.ones(2))
+    with pytest.raises(TypeError, match="set its grad first"):
+        (x * 2).backward(gradient)
+    assert x.grad is None

@@ -676,14 +676,14 @@ class AssignedElements(Function):
 
 @caught_by("second_derivative", "np.equal(a, b)")
 class EqualByIdentity(Function):
-    """== compares Variables by identity."""
+    """== compares two Variables by identity."""
 
     def forward(self, x):
         return x * np.abs(x)
 
     def backward(self, gy):
         (x,) = self.xs
-        return np.where(x == 0, 0, 2 * gy * np.abs(x))
+        return np.where(x == 0 * x, 0, 2 * gy * np.abs(x))
 
 
 @caught_by("second_derivative", "by differences")
