@@ -122,8 +122,9 @@ def _groups(rows: Iterable[Row]) -> list[str]:
 def _list(status: str, rows: Sequence[Row]) -> None:
     if rows:
         say(f"\n{status}:", bold=True)
-        for why in dict.fromkeys(row.why for row in rows):
-            say(f"  {', '.join(row.name for row in rows if row.why == why)}: {why}")
+        for group, why in dict.fromkeys((row.group, row.why) for row in rows):
+            names = ", ".join(row.name for row in rows if (row.group, row.why) == (group, why))
+            say(f"  {names}: {why}")
 
 
 def _page(rows: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from inspect import Signature
 
 from registry.catalog import Catalog, Operator, function_name
 from registry.cli.errors import CommandError
@@ -39,12 +40,19 @@ class Entry:
         status = _status(operator, catalog)
         reach = f"registry.plugins.{operator.plugin}" if status else "registry.ops"
         doc = (inspect.getdoc(operator.helper) or "").partition("\n")[0]
-        shown = str(signature(operator.helper))
-        return cls(operator.name, shown, doc, operator.plugin, status, f"{reach}.{operator.name}")
+        return cls(
+            operator.name, _parameters(operator), doc, operator.plugin, status, f"{reach}.{operator.name}"
+        )
 
     def mentions(self, word: str) -> bool:
         """Say whether a word occurs in the name, the first line or the plugin's name."""
         return any(word.lower() in text.lower() for text in (self.name, self.doc, self.plugin))
+
+
+def _parameters(operator: Operator) -> str:
+    """Show a helper's parameters, without their types."""
+    parameters = signature(operator.helper).parameters.values()
+    return str(Signature([p.replace(annotation=p.empty) for p in parameters]))
 
 
 def _status(operator: Operator, catalog: Catalog) -> str:
@@ -90,7 +98,7 @@ def show_operator(name: str) -> None:
     """Write all that is known of one operator, given as ``name`` or ``plugin.name``."""
     default_registry().load()
     operator = _found(name)
-    say(f"{operator.name}{signature(operator.helper)}", fg="cyan", bold=True)
+    say(f"{operator.name}{_parameters(operator)}", fg="cyan", bold=True)
     say()
     say(inspect.getdoc(operator.helper) or "")
     say()

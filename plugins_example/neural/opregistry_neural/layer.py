@@ -54,6 +54,10 @@ class Layer:
     def __call__(self, *xs: Any, **options: Any) -> Any:
         return self.forward(*xs, **options)
 
+    def __repr__(self) -> str:
+        count = sum(parameter.size for parameter in self.parameters())
+        return f"<{type(self).__name__} of {count} parameters>"
+
     def children(self) -> Iterator[tuple[str, Any]]:
         """Give each parameter and layer that this one holds, with its name."""
         for name, value in vars(self).items():
@@ -141,6 +145,11 @@ class Sequential(Layer):
     """
 
     def __init__(self, *functions: Callable[[Any], Any]) -> None:
+        for i, function in enumerate(functions):
+            if isinstance(function, type) or not callable(function):
+                raise TypeError(
+                    f"Sequential: part {i} is {function!r}; expected a layer or a function of one Variable"
+                )
         self.functions = functions
 
     def __getitem__(self, i: int) -> Any:

@@ -144,6 +144,7 @@ class Dropout(Layer):
     """Elements 0 at the probability `rate` in training, the others divided by what it leaves."""
 
     def __init__(self, rate: float = 0.5, *, rng: Rng = None) -> None:
+        connections.Dropout(rate)  # refuses a rate that is none
         self.rate, self.rng = rate, np.random.default_rng(rng)
 
     def forward(self, x: Any) -> Any:

@@ -28,19 +28,24 @@ class Optimizer:
 
     Raises
     ------
+    TypeError
+        If something among them is no Variable, such as a layer.
     ValueError
         If there are no parameters, one stands there twice, or one is of integers.
     """
 
     def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
-        self.parameters, name = list(parameters), type(self).__name__
+        name = type(self).__name__
+        self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
         self.lr = lr
+        if wrong := [type(p).__name__ for p in self.parameters if not isinstance(p, Variable)]:
+            raise TypeError(f"{name}: {wrong[0]} is no parameter; pass model.parameters()")
         if not self.parameters:
             raise ValueError(f"{name}: there are no parameters; pass model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError(f"{name}: a parameter stands twice among parameters; pass each once")
-        if wrong := {str(p.dtype) for p in self.parameters if p.dtype.kind not in "fc"}:
-            raise ValueError(f"{name}: expected parameters of floating or complex numbers, found {wrong}")
+        if kinds := {str(p.dtype) for p in self.parameters if p.dtype.kind not in "fc"}:
+            raise ValueError(f"{name}: expected parameters of floating or complex numbers, found {kinds}")
 
     def cleargrads(self) -> None:
         """Forget all gradients."""

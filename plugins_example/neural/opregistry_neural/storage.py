@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,15 @@ def load(path: str | os.PathLike[str], layer: Layer) -> None:
         If the file's names, shapes or kinds of numbers are not the layer's, which then
         stays as it was; or if it holds pickled objects, which are never loaded.
     """
-    file = np.load(path, allow_pickle=False)
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise ValueError(f"load: {path} holds one array; expected named arrays, as 'save' writes them")
-    with file:
-        layer.load_state(file)
+    layer.load_state(_arrays_in(path))
+
+
+def _arrays_in(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            with found:
+                return {name: found[name] for name in found.files}
+    except ValueError as error:  # it holds pickled objects, or no arrays at all
+        raise ValueError(f"load: {path} is no file of plain arrays, as 'save' writes them") from error
+    raise ValueError(f"load: {path} holds one array; expected named arrays, as 'save' writes them")

@@ -341,3 +341,18 @@ class TestInitializers:
         for _ in range(20):
             x = neural.relu(nn.Linear(256, 256, rng=rng)(x))
         assert 0.3 < np.sqrt(np.mean(x.data**2)) < 3
+
+
+@pytest.mark.parametrize("part", [[nn.Linear(2, 2)], 5, nn.Linear])
+def test_a_part_that_is_no_function_is_refused_by_its_place(part):
+    with pytest.raises(TypeError, match=r"Sequential: part 1 is .*; expected a layer or a function"):
+        nn.Sequential(np.tanh, part)
+
+
+def test_a_layer_shows_how_many_parameters_it_has():
+    assert repr(nn.Sequential(nn.Linear(2, 3), np.tanh)) == "<Sequential of 9 parameters>"
+
+
+def test_a_rate_that_is_no_probability_is_refused_where_the_layer_is_made():
+    with pytest.raises(ValueError, match=r"expected dropout_ratio in \[0, 1\), got 1.5"):
+        nn.Dropout(1.5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from opregistry_neural import SGD, Adam, Optimizer, clip_grads
+from opregistry_neural import SGD, Adam, Linear, Optimizer, clip_grads
 
 from registry import Variable
 
@@ -141,3 +141,9 @@ def test_clipping_scales_all_gradients_by_their_common_norm():
     x.grad[0] = np.inf
     assert clip_grads([x, y], 1.0) == np.inf
     assert y.grad[0] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("wrong", [Linear(2, 2), [Linear(2, 2)], [np.ones(2)], 3])
+def test_what_is_no_parameter_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"Adam: \w+ is no parameter; pass model.parameters\(\)"):
+        Adam(wrong)

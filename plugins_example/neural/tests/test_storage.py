@@ -75,7 +75,7 @@ def test_nothing_pickled_is_loaded(tmp_path):
     for name in ("objects.npz", "pickle.npz"):
         model = network(5)
         before = model[0].W.data.copy()
-        with pytest.raises(ValueError, match="allow_pickle"):
+        with pytest.raises(ValueError, match="is no file of plain arrays"):
             load(tmp_path / name, model)
         np.testing.assert_array_equal(model[0].W.data, before)
 
@@ -84,3 +84,11 @@ def test_a_single_array_is_no_state(tmp_path):
     np.save(tmp_path / "one.npy", np.ones(3))
     with pytest.raises(ValueError, match=r"load: .*one\.npy holds one array; expected named arrays"):
         load(tmp_path / "one.npy", network(0))
+
+
+def test_a_file_of_something_else_is_refused_without_advice_to_trust_it(tmp_path):
+    path = tmp_path / "notes.npz"
+    path.write_text("no arrays")
+    with pytest.raises(ValueError, match=r"load: .*notes.npz is no file of plain arrays") as caught:
+        load(path, Linear(2, 2))
+    assert "pickle" not in str(caught.value)
