@@ -282,9 +282,14 @@ def _variable_at(edge: Edge | None, data: Any) -> Variable:
     if isinstance(data, Variable):  # inside a backward that is recorded
         return data
     held = holder(edge)
-    if edge is None or held is None or (data is not None and held._value is not data):
-        return new_variable(data, None, -1) if edge is None else _at_edge(edge, data)
-    return held
+    if held is not None and (data is None or _is_still(held._value, data)):
+        return held
+    return new_variable(data, None, -1) if edge is None else _at_edge(edge, data)
+
+
+def _is_still(value: Any, data: Any) -> bool:
+    """Say whether a Variable's value is what a call saw; of one number, the call may have seen a scalar."""
+    return value is data or (type(data) is np.float64 and np.array_equal(value, data, equal_nan=True))
 
 
 def _at_edge(edge: Edge, data: Any) -> Variable:

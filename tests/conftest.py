@@ -83,6 +83,16 @@ def fresh():
 
 
 @pytest.fixture
+def few_builtins(monkeypatch):
+    """Let registries that are made from now on have three built-in operators, which are checked at once."""
+    from ops_builtin.arithmetic import Add
+    from ops_builtin.explog import Exp
+    from ops_builtin.indexing import GetItem
+
+    monkeypatch.setattr("ops_builtin.operators_in", lambda _: iter([Add, Exp, GetItem]))
+
+
+@pytest.fixture
 def publish():
     """Give a function: load operators into a registry as one plugin of this name."""
     return lambda registry, plugin, *targets: load_strictly(registry, targets, plugin)

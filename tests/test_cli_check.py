@@ -86,7 +86,7 @@ def plain(shown):
 
 
 class TestWhatIsChecked:
-    def test_without_a_name_everything_installed_is(self, site, fresh):
+    def test_without_a_name_everything_installed_is(self, site, few_builtins, fresh):
         site.install_operator("one", "Thing")
         fresh(only=frozenset({"one"}))
         shown = run("check").stdout

@@ -82,7 +82,7 @@ def test_no_constant_function_counts(rows, fresh):
     assert {row["status"] for row in rows().values()} == {"missing"}
 
 
-def test_checked_is_what_the_checker_found_right(rows):
+def test_checked_is_what_the_checker_found_right(few_builtins, rows):
     assert rows("--check")["relu"]["checked"] == "first, second, float32, complex"
     assert rows()["relu"]["checked"] == ""
 

@@ -132,6 +132,18 @@ def test_what_an_operator_on_numbers_gives_is_an_array_to_everybody():
         iter(y).__next__()
 
 
+@pytest.mark.parametrize("number", [2.0, np.nan])
+def test_the_very_variables_are_inputs_and_outputs_of_a_call_on_numbers(number):
+    x = Variable(np.array(number))
+    b = helper(Numbers)(x, 3.0)
+    y = helper(Numbers)(b, b)
+    assert (b.creator.inputs[0] is x, y.creator.inputs[1] is b, y.creator.output is y) == (True, True, True)
+    assert isinstance(b.data, np.ndarray)
+    assert y.creator.inputs[0] is b
+    x.data = np.array(7.0)
+    assert b.creator.inputs[0] is not x
+
+
 def test_overwriting_the_data_of_a_number_does_not_change_a_recorded_gradient():
     x = Variable(np.array(2.0))
     y = helper(Numbers)(x, x)
