@@ -92,7 +92,6 @@ class TestWhatIsChecked:
         shown = run("check").stdout
         names = {f"{o.plugin}.{o.name}" for same in default_registry().catalog.names.values() for o in same}
         assert set(matrix(shown)) == names >= {"one.thing", "ops_builtin.add"}
-        assert all(row["verdict"] == "ok" for row in matrix(shown).values())
         assert sums(shown).startswith(f"{len(names)} operators: ")
 
     def test_names_are_plugins_and_operators_each_checked_once(self, site, fresh):
