@@ -60,7 +60,7 @@ def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, 
         for (variable, _, _), total in zip(found, sums, strict=True):
             variable.grad = total
         if retain_grad and root.grad is None:
-            root.grad = seed
+            root.grad = _as_array(seed)
 
 
 def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list[tuple[Variable, Any]]:

@@ -125,6 +125,7 @@ if type(_x{i}) is _ndarray and not _x{i}.ndim and _x{i}.dtype is _float64_dtype:
 _WRAP = """\
 if type(_x{i}) is _float64:
         _x{i} = {x}._array"""
+# Generation -2 is that of no Variable at all, -1 that of constant ones.
 _RECORD = """\
 def {declaration}:
     _generation = -2
