@@ -44,6 +44,7 @@ from registry.modes import no_grad, using_config
 from registry.numpy_protocol import plain
 from registry.plugin_manager import PluginManager, Settings, connect, operator
 from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
+from registry.threads import get_num_threads, set_num_threads
 from registry.variable import Variable, as_array, as_variable
 from registry.version import __version__
 
@@ -79,6 +80,7 @@ __all__ = [
     "connect",
     "default_registry",
     "elementwise_grad",
+    "get_num_threads",
     "grad",
     "guard",
     "hessian",
@@ -95,6 +97,7 @@ __all__ = [
     "plain",
     "plugins",
     "prefer",
+    "set_num_threads",
     "stop_gradient",
     "using_config",
     "using_registry",
