@@ -4,43 +4,50 @@ from __future__ import annotations
 
 import gc
 import math
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from groups import FLOOR, Group
 from libraries import Library, Run, UnsupportedError
-from workloads import Workload
-
-FLOOR = "floor"
+from workload import Workload
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The times of one library at one workload, in seconds an operation."""
+class Effort:
+    """How often everything is measured, and for how long each time."""
 
-    workload: str
-    library: str
-    seconds: Sequence[float]
-
-    @property
-    def median(self) -> float:
-        """The middle one, which a busy moment of the machine does not move."""
-        return median(self.seconds)
-
-    @property
-    def spread(self) -> float:
-        """How far apart the middle half lies, relative to the median."""
-        low, _, high = quantiles(self.seconds, n=4)
-        return (high - low) / self.median
+    rounds: int
+    seconds: float
 
 
 class WrongResultError(Exception):
     """A library computes something else than the floor, or than another one."""
+
+
+def measured(section: str, workload: Workload, libraries: Sequence[Library], effort: Effort) -> Group:
+    """Compare and time a workload for its floor, if any, and each library that can.
+
+    Raises
+    ------
+    UnsupportedError
+        If fewer than two can.
+    """
+    runs, unable = runs_of(workload, libraries)
+    if len(runs) < 2:
+        raise UnsupportedError(f"{workload.name}: nothing to compare with ({'; '.join(unable)})")
+    compare(workload.name, runs, workload.tolerance, workload.repeats)
+    return Group(
+        section=section,
+        name=workload.name,
+        unit="s",
+        values=timings(runs, effort, workload.operations),
+        base=FLOOR if FLOOR in runs else None,
+        peers=[library.name for library in libraries if library.eager_peer],
+        goals=workload.goals,
+    )
 
 
 def runs_of(workload: Workload, libraries: Sequence[Library]) -> tuple[dict[str, Run], list[str]]:
@@ -48,6 +55,7 @@ def runs_of(workload: Workload, libraries: Sequence[Library]) -> tuple[dict[str,
     runs: dict[str, Run] = {} if workload.floor is None else {FLOOR: workload.floor}
     unable = []
     for library in libraries:
+        library.use_threads(workload.threads)
         try:
             runs[library.name] = workload.on(library)
         except UnsupportedError as reason:
@@ -55,8 +63,8 @@ def runs_of(workload: Workload, libraries: Sequence[Library]) -> tuple[dict[str,
     return runs, unable
 
 
-def compare(workload: Workload, runs: Mapping[str, Run]) -> None:
-    """Check every library's results against the floor's, or the first library's where there is none.
+def compare(name: str, runs: Mapping[str, Run], tolerance: float, repeats: int) -> None:
+    """Check all results against those of the first, which is the floor where there is one.
 
     Each runs several times: what the first run left behind, a gradient or changed parameters,
     shows in the last.
@@ -66,19 +74,15 @@ def compare(workload: Workload, runs: Mapping[str, Run]) -> None:
     WrongResultError
         If a value or gradient has another shape, or is too far away.
     """
-    results = {name: [np.asarray(a) for a in _last(run, workload.repeats)] for name, run in runs.items()}
+    results = {case: [np.asarray(a) for a in _last(run, repeats)] for case, run in runs.items()}
     reference, expected = next(iter(results.items()))
-    for library, found in results.items():
+    for case, found in results.items():
         if [a.shape for a in found] != [a.shape for a in expected]:
             shapes = [a.shape for a in found], [a.shape for a in expected]
-            raise WrongResultError(
-                f"{workload.name}: {library} gives shapes {shapes[0]}, and {reference} {shapes[1]}"
-            )
+            raise WrongResultError(f"{name}: {case} gives shapes {shapes[0]}, and {reference} {shapes[1]}")
         for i, (a, b) in enumerate(zip(found, expected, strict=True)):
-            if not np.allclose(a, b, rtol=0, atol=workload.tolerance * max(np.abs(b).max(), 1e-300)):
-                raise WrongResultError(
-                    f"{workload.name}: {library}'s result {i} is {a}, and {reference}'s {b}"
-                )
+            if not np.allclose(a, b, rtol=0, atol=tolerance * max(np.abs(b).max(), 1e-300)):
+                raise WrongResultError(f"{name}: {case}'s result {i} is {a}, and {reference}'s {b}")
 
 
 def _last(run: Run, repeats: int) -> Sequence[Any]:
@@ -87,22 +91,35 @@ def _last(run: Run, repeats: int) -> Sequence[Any]:
     return run()
 
 
-def timings(workload: Workload, runs: Mapping[str, Run], rounds: int, seconds: float) -> list[Timing]:
-    """Time all runs of a workload: in turn, each for about `seconds`, `rounds` times.
+def timings(runs: Mapping[str, Run], effort: Effort, operations: int = 1) -> dict[str, list[float]]:
+    """Time all runs in turn, each for about ``effort.seconds``, ``effort.rounds`` times.
 
-    The collector runs as it does for users; garbage of one library is gone before the
-    next one's turn.
+    After three rounds, whatever has taken three times its share drops out. The collector runs as
+    it does for users, who have not imported all these libraries: what is there before is frozen, so
+    that it looks at what the runs make. Garbage of one library is gone before the next one's turn.
+
+    Returns
+    -------
+    dict of str to list of float
+        Seconds an operation, a value for each round.
     """
-    counts = {name: _count_for(run, seconds) for name, run in runs.items()}
-    taken: dict[str, list[float]] = {name: [] for name in runs}
+    counts = {case: _count_for(run, effort.seconds) for case, run in runs.items()}
+    spent = dict.fromkeys(runs, 0.0)
+    taken: dict[str, list[float]] = {case: [] for case in runs}
     order = list(runs)
-    for _ in range(rounds):
-        for name in order:
+    gc.collect()
+    gc.freeze()
+    for done in range(effort.rounds):
+        for case in order:
+            if done >= 3 and spent[case] > 3 * effort.rounds * effort.seconds:
+                continue
             gc.collect()
-            spent = _time(runs[name], counts[name])
-            taken[name].append(spent / counts[name] / workload.operations)
+            seconds = _time(runs[case], counts[case])
+            spent[case] += seconds
+            taken[case].append(seconds / counts[case] / operations)
         order = order[1:] + order[:1]
-    return [Timing(workload.name, name, times) for name, times in taken.items()]
+    gc.unfreeze()
+    return taken
 
 
 def _time(run: Run, count: int) -> float:
@@ -118,35 +135,3 @@ def _count_for(run: Run, seconds: float) -> int:
     while (spent := _time(run, count)) < seconds / 10:
         count *= 2
     return max(1, math.ceil(count * seconds / spent))
-
-
-IMPORTS: dict[str, str] = {
-    "python alone": "pass",
-    "numpy + pluggy": "import numpy, pluggy",
-    "registry": "import numpy, pluggy, registry",
-    "registry, first operator": "import numpy, pluggy, registry; registry.ops.square",
-}
-
-
-def import_times(rounds: int, time: Callable[[str], float] | None = None) -> list[Timing]:
-    """Time imports as whole processes, in turn."""
-    time = time or _process
-    taken: dict[str, list[float]] = {name: [] for name in IMPORTS}
-    for code in IMPORTS.values():
-        time(code)  # fills the caches of compiled modules
-    for _ in range(rounds):
-        for name, code in IMPORTS.items():
-            taken[name].append(time(code))
-    return [Timing("import", name, times) for name, times in taken.items()]
-
-
-def _process(code: str) -> float:
-    start = perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return perf_counter() - start
-
-
-def median_difference(later: Timing, earlier: Timing) -> float:
-    """Give the median of the differences, round by round."""
-    pairs: Any = zip(later.seconds, earlier.seconds, strict=True)
-    return median(b - a for b, a in pairs)

@@ -1,95 +1,83 @@
-"""The command behind ``benchmarks/run.py``: what to run, and the table it prints."""
+"""Results as text: a block for each group, and what came of the goals."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-from collections.abc import Iterable, Sequence
-from typing import Any
+from groups import Goal, Group
+from results import Results, Verdict, verdicts_of
 
-import numpy as np
-from libraries import OpRegistry, installed
-from measure import FLOOR, Timing, compare, import_times, median_difference, runs_of, timings
-from training import TRAINING_STEPS
-from workloads import WORKLOADS
-
-OURS = OpRegistry.name
-HEADER = f"{'workload':<22}{'library':<12}{'an operation':>14}{'x floor':>10}{'x best peer':>13}{'spread':>9}"
+HEADER = f"{'':<22}{'median':>12}{'x first':>10}{'x fastest peer':>17}{'spread':>9}"
+SCALES = {
+    "s": ((1, "s"), (1e-3, "ms"), (1e-6, "us")),
+    "B": ((1e6, "MB"), (1, "B")),
+}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compare, time and print; see ``--help``."""
-    options = _parser().parse_args(arguments)
-    libraries, missing = installed()
-    rounds, seconds = (5, 0.02) if options.quick else (15, 0.1)
-    print(f"Python {platform.python_version()}, NumPy {np.__version__}, {rounds} rounds, medians\n")
-    print(HEADER)
-    rows: list[dict[str, Any]] = []
-    notes = [f"{name} is not installed: not measured" for name in missing]
-    for kind in WORKLOADS + TRAINING_STEPS:
-        workload = kind()
-        if not any(part in workload.name for part in options.only or [""]):
-            continue
-        runs, unable = runs_of(workload, libraries)
-        notes += unable
-        if len(runs) < 2:
-            notes.append(f"{workload.name}: nothing to compare with, not measured")
-            continue
-        compare(workload, runs)
-        group = rows_of(timings(workload, runs, rounds, seconds))
-        print("\n".join(map(line, group)), end="\n\n", flush=True)
-        rows += group
-    print("\n".join(dict.fromkeys(notes)))
-    if not options.only:
-        rows += _report_imports(rounds)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+def text(results: Results) -> str:
+    """Give the whole report."""
+    return "\n".join([HEADER, *(block(group) for group in results.groups), summary(results)])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Time this library beside NumPy and its peers.")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers there, too")
-    parser.add_argument("--only", metavar="NAME", action="append", help="workloads with this in their name")
-    return parser
+def block(group: Group) -> str:
+    """Give the figures of one group, and its goals."""
+    lines = [_line(group, case) for case in group.values]
+    verdicts = [f"  {verdict_of(v)}" for v in verdicts_of(group)]
+    return "\n".join([f"\n{group.name} ({group.section})", *lines, *verdicts])
 
 
-def rows_of(group: Sequence[Timing]) -> list[dict[str, Any]]:
-    """Give each timing of one workload with its ratios to the floor, if any, and to the fastest peer."""
-    floor = next((t.median for t in group if t.library == FLOOR), None)
-    peers = [t.median for t in group if t.library not in (FLOOR, OURS)]
-    return [
-        {
-            "workload": t.workload,
-            "library": t.library,
-            "seconds": t.median,
-            "to_floor": t.median / floor if floor else None,
-            "to_best_peer": t.median / min(peers) if peers else None,
-            "spread": t.spread,
-        }
-        for t in group
-    ]
+def _line(group: Group, case: str) -> str:
+    to_base = "-" if group.base is None else multiple(group.ratio(case, group.base))
+    peer = group.fastest_peer
+    to_peer = "-" if peer is None else multiple(group.ratio(case, peer))
+    spread = group.spread(case)
+    shown_spread = "-" if spread is None else f"{spread:.0%}"
+    median = shown(group.median(case), group.unit)
+    return f"  {case:<20}{median:>12}{to_base:>10}{to_peer:>17}{shown_spread:>9}"
 
 
-def line(row: dict[str, Any]) -> str:
-    """Give a row of the table."""
-    to_floor = "-" if row["to_floor"] is None else f"{row['to_floor']:.1f}"
-    to_peer = "-" if row["to_best_peer"] is None else f"{row['to_best_peer']:.2f}"
-    return (
-        f"{row['workload']:<22}{row['library']:<12}{row['seconds'] * 1e6:>11.3f} us"
-        f"{to_floor:>10}{to_peer:>13}{row['spread']:>8.0%}"
+def summary(results: Results) -> str:
+    """Give what was not measured, how noisy the machine was, and the goals that were missed."""
+    verdicts = [v for v in results.verdicts() if v.found is not None]
+    missed = [v for v in verdicts if v.word == "missed"]
+    return "\n".join(
+        [
+            "",
+            *results.notes,
+            f"spread of the floor: {results.noise_in_words()}",
+            f"goals: {len(verdicts) - len(missed)} of {len(verdicts)} met",
+            *(f"  {v.group.name}: {verdict_of(v)}" for v in missed),
+        ]
     )
 
 
-def _report_imports(rounds: int) -> Iterable[dict[str, Any]]:
-    found = import_times(2 * rounds)
-    before = next(t for t in found if t.library == "numpy + pluggy")
-    print(f"\n{'whole process':<34}{'median':>10}{'above numpy + pluggy':>24}")
-    rows = []
-    for t in found:
-        above = median_difference(t, before)
-        print(f"{t.library:<34}{t.median * 1e3:>7.1f} ms{above * 1e3:>+21.1f} ms")
-        rows.append({"workload": t.workload, "library": t.library, "seconds": t.median, "above": above})
-    return rows
+def verdict_of(verdict: Verdict) -> str:
+    """Say in a line what was asked, and what was found."""
+    asked = statement(verdict.goal, verdict.group)
+    return f"goal {verdict.word}: {asked}{found(verdict, ': {}')}"
+
+
+def statement(goal: Goal, group: Group) -> str:
+    """Say what a goal asks for."""
+    if goal.times is not None:
+        return f"{goal.case} at most {goal.at_most:g} x {goal.times}"
+    above = "" if goal.above is None else f" above {goal.above}"
+    return f"{goal.case} at most {shown(goal.at_most, group.unit)}{above}"
+
+
+def found(verdict: Verdict, around: str = "{}") -> str:
+    """Give the figure of a verdict, or nothing."""
+    if verdict.found is None:
+        return ""
+    figure = multiple(verdict.found) if verdict.goal.times else shown(verdict.found, verdict.group.unit)
+    return around.format(figure)
+
+
+def multiple(ratio: float) -> str:
+    """Give a ratio with as many digits as mean something."""
+    size = abs(ratio)
+    return f"{ratio:.{2 if round(size, 2) < 10 else 1 if round(size, 1) < 100 else 0}f}"
+
+
+def shown(value: float, unit: str) -> str:
+    """Give a number with a unit that suits it."""
+    scale, name = next((s for s in SCALES[unit] if abs(value) >= s[0]), SCALES[unit][-1])
+    return f"{multiple(value / scale)} {name}"

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from libraries import Library, Run, UnsupportedError
-from workloads import Workload
+from workload import Workload
 
 
 class TrainingStep(Workload):
