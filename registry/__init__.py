@@ -3,6 +3,8 @@
 The core records and differentiates; every operator comes from a plugin.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from registry import ops, plugins
 from registry.calculus import (
     elementwise_grad,
@@ -22,6 +24,7 @@ from registry.collecting import operators_in
 from registry.composite import composite
 from registry.errors import (
     AmbiguousOperatorError,
+    CompileError,
     ConformanceError,
     ConversionError,
     GradientError,
@@ -48,8 +51,12 @@ from registry.threads import get_num_threads, set_num_threads
 from registry.variable import Variable, as_array, as_variable
 from registry.version import __version__
 
+if TYPE_CHECKING:
+    from registry.compiler import compile  # noqa: A004
+
 __all__ = [
     "AmbiguousOperatorError",
+    "CompileError",
     "ConformanceError",
     "ConversionError",
     "Function",
@@ -76,6 +83,7 @@ __all__ = [
     "as_variable",
     "block",
     "checkpoint",
+    "compile",
     "composite",
     "connect",
     "default_registry",
@@ -106,3 +114,11 @@ __all__ = [
 ]
 
 connect(default_registry(), Settings.from_environment())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "compile":  # few need it, and it takes a tenth of the time of everything else
+        from registry.compiler import function
+
+        return function.compile
+    raise AttributeError(f"module 'registry' has no attribute {name!r}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.catalog import StandIn
 from registry.errors import UnsupportedTypeError
 from registry.variable import Variable, as_array
 
@@ -20,7 +21,7 @@ def make_constants_arrays(function: Function, inputs: Sequence[Any], xs: list[An
     """Make arrays of what is no Variable, lists too; a Python number takes the others' dtype."""
     weak = []
     for i, x in enumerate(inputs):
-        if type(x) in _WEAK:
+        if type(x) in _WEAK or (isinstance(x, StandIn) and x.weak):
             weak.append(i)
         elif x is not None and not isinstance(x, Variable):
             try:
@@ -28,9 +29,12 @@ def make_constants_arrays(function: Function, inputs: Sequence[Any], xs: list[An
             except UnsupportedTypeError as error:
                 raise UnsupportedTypeError(f"{function}, input {i}: {error}") from None
     if weak:
-        dtype = np.result_type(*[getattr(x, "dtype", x) for x in xs if x is not None])
+        dtype = np.result_type(
+            *[x.promoted if isinstance(x, StandIn) else getattr(x, "dtype", x) for x in xs if x is not None]
+        )
         for i in weak:
-            xs[i] = np.asarray(xs[i], dtype)
+            x = xs[i]
+            xs[i] = x.converted(dtype) if isinstance(x, StandIn) else np.asarray(x, dtype)
 
 
 def explain(function: Function, error: Exception, inputs: Sequence[Any]) -> None:

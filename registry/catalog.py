@@ -111,6 +111,30 @@ def function_name(function: Function) -> str:
     return f"{module.removeprefix('_')}.{name}"
 
 
+class StandIn:
+    """What stands in for arrays while a function is traced: an array type that no plugin registers."""
+
+    __slots__ = ()
+
+    @property
+    def weak(self) -> bool:
+        """Whether it stands for a Python number, which takes the dtype of what it meets."""
+        raise NotImplementedError
+
+    @property
+    def promoted(self) -> Any:
+        """What `numpy.result_type` takes for it: a dtype, or a Python number."""
+        raise NotImplementedError
+
+    def strong(self) -> Any:
+        """Give an array, where it stands for a Python number."""
+        raise NotImplementedError
+
+    def converted(self, dtype: Any) -> Any:
+        """Give an array of a dtype."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Catalog:
     """An immutable picture of what the loaded plugins offer together."""
@@ -134,7 +158,7 @@ class Catalog:
             functions=_grouped((function, o) for o in everything for function in o.implements),
             methods=_grouped((o.method, o) for o in everything if o.method),
             refused={name: reason for plugin in plugins for name, reason in plugin.refused.items()},
-            array_types=tuple(kind for plugin in plugins for kind in plugin.array_types),
+            array_types=(StandIn, *[kind for plugin in plugins for kind in plugin.array_types]),
             preferences=dict(preferences),
             plugins={plugin.name: plugin for plugin in plugins},
         )

@@ -63,6 +63,10 @@ class OverwrittenError(RegistryError, RuntimeError):
     """An array that a backward pass needs was overwritten after `forward`."""
 
 
+class CompileError(RegistryError, TypeError):
+    """A function that cannot be compiled, or a call of a compiled one that it cannot serve."""
+
+
 class PluginError(RegistryError, RuntimeError):
     """A plugin could not be loaded; `__cause__` holds what it raised."""
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from registry.backward import pass_back, reachable
+from registry.catalog import StandIn
 from registry.errors import GradientError, UnsupportedTypeError
 from registry.function import Function
 from registry.modes import differentiating, recording
@@ -245,13 +246,15 @@ class DifferentiatedCall:
         return [self._converted(x, floating(as_variable(y)), what + place) for (place, x), y in pairs]
 
     def _converted(self, x: Any, dtype: np.dtype[Any], what: str) -> Any:
-        kind = np.asarray(x._array if isinstance(x, Variable) else x).dtype.kind
+        plain = x._array if isinstance(x, Variable) else x
+        array = plain.strong() if isinstance(plain, StandIn) else np.asarray(plain)
+        kind = array.dtype.kind
         if kind not in "biufc" or (kind == "c" and dtype.kind != "c"):
             raise GradientError(
-                f"{self.name}: {what} is of dtype {np.asarray(x).dtype}; expected {dtype}, a real one where "
+                f"{self.name}: {what} is of dtype {array.dtype}; expected {dtype}, a real one where "
                 "the value is real"
             )
-        return x if isinstance(x, Variable) else np.asarray(x, dtype)
+        return x if isinstance(x, Variable) else array.astype(dtype, copy=False)
 
     def in_structure(self, gradients: Sequence[Any]) -> Any:
         """Put gradients into the structure of the arguments; NumPy's scalars for Python's numbers."""

@@ -9,6 +9,7 @@ from weakref import ref
 import numpy as np
 
 from registry.backward import Edge, Output, run_backward, unchain_behind
+from registry.catalog import StandIn
 from registry.errors import (
     GradientError,
     HigherOrderError,
@@ -346,6 +347,8 @@ def as_array(data: Any) -> Any:
     """
     if isinstance(data, np.generic | int | float | complex):
         data = np.asarray(data)
+    elif isinstance(data, StandIn):
+        return data.strong()
     return checked_data(data)
 
 

@@ -20,6 +20,7 @@ BUILTINS = {
     "GradientError": ValueError,
     "HigherOrderError": RuntimeError,
     "OverwrittenError": RuntimeError,
+    "CompileError": TypeError,
     "PluginError": RuntimeError,
     "ConformanceError": AssertionError,
 }

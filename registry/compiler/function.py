@@ -1,0 +1,130 @@
+"""`compile`: a function that is traced once for each kind of arguments, and replayed after that."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from registry.compiler.plan import OTHER, Plan
+from registry.compiler.trace import tracing
+from registry.compiler.tracer import is_traced, trace_twice
+from registry.errors import CompileError
+from registry.modes import recording
+from registry.numpy_protocol import NumPyProtocol
+from registry.structures import places
+
+KEPT = 64  # kinds of arguments that a function has plans for; of more, the oldest one is forgotten
+WAYS = 8  # through the branches of a function, for arguments of one kind
+
+
+class CompiledFunction:
+    """What `compile` gives; call it as the function itself."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, f)
+        self.__name__ = f"compile({getattr(f, '__name__', f)})"
+        self._f = f
+        self._plans: dict[Hashable, list[Plan]] = {}
+        self._lock = threading.Lock()
+        self._latest: Callable[..., Any] = _none_yet
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            result = self._latest(args, kwargs)
+        except Exception as error:
+            return self._plainly(error, args, kwargs)
+        return self._otherwise(args, kwargs) if result is OTHER else result
+
+    def _plainly(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function itself where a step failed: it may catch the error, or give its own."""
+        plans = self._plans.get(self._key(args, kwargs), [])
+        if any(plan.writes_outside for plan in plans):
+            raise error
+        return self._f(*args, **kwargs)
+
+    def _otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Look for a plan for these arguments, or make one."""
+        if tracing.get() is not None:  # inside another compiled function, it is a part of that
+            return self._f(*args, **kwargs)
+        self._check(args, kwargs)
+        key = self._key(args, kwargs)
+        plans = [plan for plan in self._plans.get(key, ()) if plan.is_current]
+        for plan in plans:
+            try:
+                result = plan.run(args, kwargs)
+            except Exception as error:
+                return self._plainly(error, args, kwargs)
+            if result is not OTHER:
+                self._latest = plan.run
+                return result
+        if len(plans) == WAYS:
+            lines = "; ".join({line: None for plan in plans for line in plan.branches})
+            raise CompileError(
+                f"{self.__name__} went {WAYS} ways through its branches with arguments of one kind, and goes "
+                f"another now; choose by np.where, or leave this part out of the compiled function: {lines}"
+            )
+        traces = trace_twice(self.__name__, self._f, args, kwargs)
+        plan = Plan(self.__name__, args, kwargs, traces)
+        with self._lock:
+            self._plans.pop(key, None)
+            self._plans[key] = [plan, *plans]
+            while len(self._plans) > KEPT:
+                del self._plans[next(iter(self._plans))]
+        self._latest = plan.run
+        return traces.called
+
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """Give what is run for such arguments; print it to read it."""
+        key = self._key(args, kwargs)  # before the call, which may write into them
+        self(*args, **kwargs)
+        plans = self._plans[key]
+        return next((plan for plan in plans if plan.run is self._latest), plans[0])
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
+        return _kind((args, kwargs)), recording.get()
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}: {sum(map(len, self._plans.values()))} plans>"
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        given = [*enumerate(args), *kwargs.items()]
+        for place, x in [leaf for name, tree in given for leaf in places(tree, str(name))]:
+            if isinstance(x, NumPyProtocol):
+                raise CompileError(
+                    f"{self.__name__}: argument {place} is a Variable, and a plan records nothing; pass "
+                    "arrays, and compile the gradient itself: registry.compile(registry.value_and_grad(f))"
+                )
+            if isinstance(x, np.ndarray) and (type(x) is not np.ndarray or x.dtype.kind not in "biufc"):
+                found = f"{type(x).__name__} of {x.dtype}"
+            elif is_traced(x) or isinstance(x, Hashable):
+                continue
+            else:
+                found = type(x).__name__
+            raise CompileError(
+                f"{self.__name__}: argument {place} is {found}, for which no plan can be made; expected "
+                "arrays of numbers, numbers, and tuples, lists and dicts of them"
+            )
+
+
+def _none_yet(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return OTHER
+
+
+def _kind(x: Any) -> Hashable:
+    """Give what two calls that one plan can serve have in common."""
+    if isinstance(x, np.ndarray):
+        return x.dtype, x.shape, x.strides
+    if isinstance(x, dict):
+        return type(x), tuple([(name, _kind(branch)) for name, branch in x.items()])
+    if isinstance(x, tuple | list):
+        return type(x), tuple(map(_kind, x))
+    return type(x), None if is_traced(x) else x
+
+
+def compile(f: Callable[..., Any]) -> CompiledFunction:
+    """Give a function that computes the same, and is recorded only the first time."""
+    return CompiledFunction(f)

@@ -1,0 +1,144 @@
+"""Which steps go through large arrays together, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from registry.compiler.buffers import contiguous, elementwise_ufunc
+from registry.compiler.values import Branch, Memory, Method, Program, Step, Value
+
+LARGE = 1 << 16  # elements from which blocks on threads win, by measurement
+COPYING = {np.astype, Method("astype"), np.copy, Method("copy")}
+_WITH_PARTS = {np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or}
+
+
+@dataclass
+class Group:
+    """Steps on arrays of one shape, of which each element depends on those at its place alone.
+
+    Attributes
+    ----------
+    steps : list of Step
+        The elementwise ones, and full reductions.
+    inputs, outs : list of Value
+        What it reads, and what is read of it.
+    """
+
+    shape: tuple[int, ...]
+    errors: Any
+    steps: list[Step] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outs: list[Value] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+def grouped(program: Program) -> list[Step | Group]:
+    """Give the steps of a program, those that go together as groups, in an order that serves all."""
+    order: list[Step | Group] = []
+    part: list[Step] = []
+    for step in program.steps:  # nothing is computed before a branch that comes after it
+        part.append(step)
+        if isinstance(step.call, Branch):
+            order += _grouped(part)
+            part = []
+    order += _grouped(part)
+    for group in order:
+        if isinstance(group, Group):
+            _find_ends(group, program, order)
+    return order
+
+
+def _grouped(steps: list[Step]) -> list[Step | Group]:
+    start = next((i for i, step in enumerate(steps) if _shape(step)), None)
+    if start is None:
+        return list(steps)
+    group = Group(_shape(steps[start]) or (), steps[start].errors)
+    before: list[Step] = []
+    after: list[Step] = []
+    own: set[int] = set()  # values that the group computes
+    late: set[int | Memory] = set()  # values known only after it, and memory written only then
+    for step in steps[start:]:
+        memory = {v.memory.root() for v in (*step.inputs(), *step.outs) if v.memory.written}
+        inputs = {id(value) for value in step.inputs()}
+        if inputs & late or memory & late:
+            after.append(step)
+            late |= {*map(id, step.outs), *memory}
+        elif _shape(step) == group.shape and step.errors == group.errors:
+            group.steps.append(step)
+            (late if is_reduction(step) else own).update(map(id, step.outs))
+        elif inputs & own:
+            after.append(step)
+            late |= {*map(id, step.outs), *memory}
+        else:
+            before.append(step)
+    middle: list[Step | Group] = [group] if len(group.steps) > 1 else [*group.steps]
+    return [*steps[:start], *_grouped(before), *middle, *_grouped(after)]
+
+
+def _shape(step: Step) -> tuple[int, ...] | None:
+    """Give the shape of the large arrays that a step goes through element by element; None for others."""
+    if step.writes or any(value.memory.written for value in (*step.inputs(), *step.outs)):
+        return None
+    if is_reduction(step):
+        over = step.args[0]
+    elif is_elementwise(step):
+        (over,) = step.outs
+        if not contiguous(over):
+            return None
+    else:
+        return None
+    if over.size < LARGE or not all(_sliceable(value, over.shape) for value in step.inputs()):
+        return None
+    return over.shape  # type: ignore[no-any-return]
+
+
+def is_elementwise(step: Step) -> bool:
+    """Say whether a step computes each element of its result from those at the same place."""
+    if not all(isinstance(x, Value | int | float | complex | np.generic) for x in step.args):
+        return step.call in COPYING and _converts(step)
+    if elementwise_ufunc(step) or step.call in COPYING:
+        return step.call not in COPYING or _converts(step)
+    return step.call is np.where and len(step.args) == 3 and not step.kwargs
+
+
+def _converts(step: Step) -> bool:
+    return set(step.kwargs) <= {"copy", "dtype"} and isinstance(step.args[0], Value) and len(step.args) <= 2
+
+
+def is_reduction(step: Step) -> bool:
+    """Say whether a step makes one number of an array, so that parts can be put together."""
+    ufunc = getattr(step.call, "__self__", None)
+    if getattr(step.call, "__name__", "") != "reduce" or ufunc not in _WITH_PARTS or step.kwargs:
+        return False
+    x, *axis = step.args
+    if not isinstance(x, Value) or len(axis) != 1 or x.layout.kind != "array":
+        return False
+    return axis[0] is None or axis[0] == tuple(range(len(x.shape))) or (axis[0] == 0 and len(x.shape) == 1)
+
+
+def _sliceable(value: Value, shape: tuple[int, ...]) -> bool:
+    return len(value.shape) <= len(shape)
+
+
+def _find_ends(group: Group, program: Program, order: Iterable[Step | Group]) -> None:
+    """Say what a group reads from outside, and which of its values are read outside."""
+    made = {id(out) for step in group.steps for out in step.outs}
+    read = {id(value) for value in program.results}
+    for other in order:
+        if other is not group:
+            for step in other.steps if isinstance(other, Group) else [other]:
+                read.update(id(value) for value in step.inputs())
+    seen: set[int] = set()
+    for step in group.steps:
+        for value in step.inputs():
+            if id(value) not in made | seen:
+                seen.add(id(value))
+                group.inputs.append(value)
+        group.outs += [out for out in step.outs if id(out) in read]

@@ -1,0 +1,155 @@
+"""`Plan`: one compiled program, for arguments of one structure, with a look-out for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from registry import state
+from registry.compiler.blocks import Blocks, in_blocks
+from registry.compiler.emit import Source
+from registry.compiler.simplify import simplified
+from registry.compiler.tracer import Result, Traces, is_traced
+from registry.compiler.values import Branch, Value
+from registry.modes import recording
+from registry.structures import like, mapped
+from registry.variable import new_variable
+
+OTHER = object()  # what a plan gives for arguments that it is not for
+
+
+class Plan:
+    """A function of ``(args, kwargs)``, and its source.
+
+    Attributes
+    ----------
+    run : callable
+        Gives the results, or `OTHER` where the arguments are none that it was made for.
+    program : Program
+        The steps.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces) -> None:
+        self.program = in_blocks(simplified(traces.program))
+        self.plugins = state.default._plugins
+        self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
+        self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
+        source = self.source = Source(self.program)
+        self.given: dict[int, str] = {}
+        self.guard(args, kwargs)
+        source.arguments()
+        source.steps()
+        source.write(f"return {self.returned(traces)}")
+        self.text = "\n".join(["def plan(args, kwargs):", *source.lines, ""])
+        self.run: Callable[..., Any] = source.compiled(f"plan of {name}", self.text)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the plugins are those that it was made with."""
+        return state.default._plugins is self.plugins
+
+    def __str__(self) -> str:
+        groups = [step.call.source for step in self.program.steps if isinstance(step.call, Blocks)]
+        return "\n".join([self.text, *groups])
+
+    def guard(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Write the lines that take the arguments apart, and see whether they are those expected."""
+        source = self.source
+        source.bind("OTHER", OTHER)
+        source.bind("plugins", self.plugins)
+        source.bind("state", state)
+        source.bind("recording", recording.get)
+        self.refuse(f"state.default._plugins is not plugins or recording() is not {recording.get()}")
+        arguments = iter(self.program.arguments)
+        self.take("args", args, arguments)
+        self.take("kwargs", kwargs, arguments)
+
+    def refuse(self, condition: str) -> None:
+        self.source.write(f"if {condition}: return OTHER")
+
+    def take(self, name: str, x: Any, arguments: Iterator[Value]) -> None:
+        source = self.source
+        if isinstance(x, tuple | list | dict):
+            kind = source.bind(f"type_{name}", type(x))
+            keys = source.bind(f"keys_{name}", tuple(x) if isinstance(x, dict) else len(x))
+            seen = f"tuple({name})" if isinstance(x, dict) else f"len({name})"
+            self.refuse(f"type({name}) is not {kind} or {seen} != {keys}")
+            for i, (key, branch) in enumerate(x.items() if isinstance(x, dict) else enumerate(x)):
+                place = source.bind(f"{name}_{i}", None)
+                source.write(f"{place} = {name}[{source.expression(key)}]")
+                self.take(place, branch, arguments)
+        elif is_traced(x):
+            value = next(arguments)
+            source.names[id(value)] = self.given[id(value)] = name
+            kind = source.bind(f"type_{name}", type(x))
+            if isinstance(x, np.ndarray):
+                dtype = source.bind(f"dtype_{name}", x.dtype)
+                other = f"{name}.dtype is not {dtype} and {name}.dtype != {dtype}"
+                strides = f" or {name}.strides != {x.strides}" if x.ndim else ""
+                self.refuse(f"type({name}) is not {kind} or {name}.shape != {x.shape}{strides} or ({other})")
+            else:
+                self.refuse(f"type({name}) is not {kind}")
+        else:
+            expected = source.bind(f"is_{name}", x)
+            kind = source.bind(f"type_{name}", type(x))
+            self.refuse(f"{name} is not {expected} and (type({name}) is not {kind} or {name} != {expected})")
+
+    def returned(self, traces: Traces) -> str:
+        """Write the results in the structure that the function gave."""
+        originals, finals = iter(traces.program.results), iter(self.program.results)
+        owners: dict[Any, Any] = {}
+        written = [
+            self.result(result, next(originals), next(finals), owners)
+            if isinstance(result.value, Value)
+            else self.source.bind("k", result.value)
+            for result in traces.results
+        ]
+        if _plain(traces.tree):
+            return self.tree(traces.tree, iter(written))
+        template = self.source.bind("template", mapped(lambda _: 0, traces.tree))
+        return f"{self.source.called(like)}({template}, iter(({''.join(x + ', ' for x in written)})))"
+
+    def tree(self, tree: Any, written: Iterator[str]) -> str:
+        if tree is None:
+            return "None"
+        if isinstance(tree, dict):
+            return (
+                "{"
+                + ", ".join(f"{self.source.expression(k)}: {self.tree(x, written)}" for k, x in tree.items())
+                + "}"
+            )
+        if isinstance(tree, list):
+            return "[" + ", ".join([self.tree(x, written) for x in tree]) + "]"
+        if isinstance(tree, tuple):
+            return "(" + "".join([self.tree(x, written) + ", " for x in tree]) + ")"
+        return next(written)
+
+    def result(self, result: Result, original: Value, final: Value, owners: dict[Any, Any]) -> str:
+        """Write one result: an array that is nobody else's, where that of the plain call is."""
+        source, name = self.source, self.source.name(final)
+        memory, before = final.memory.root(), original.memory.root()
+        shared = owners.setdefault(memory, before) is not before or final.is_constant
+        if result.form in ("array", "leaf", "constant"):
+            if id(final) in self.given and memory is before:
+                name = self.given[id(final)]
+            elif final.shape == ():
+                name = f"{source.called(np.array)}({name})"
+            elif shared or (memory is not before and final.memory.outside):
+                name = f"{name}.copy('K')"
+            if result.form != "array":
+                edge = "False, 0" if result.form == "leaf" else "None, -1"
+                return f"{source.called(new_variable)}({name}, {edge})"
+            return name
+        if result.form == "scalar":
+            return name if final.layout.kind == "scalar" else f"{name}[()]"
+        return f"{source.bind('form', result.form)}({name})"
+
+
+def _plain(tree: Any) -> bool:
+    """Say whether a structure is of Python's own tuples, lists and dicts."""
+    if not isinstance(tree, tuple | list | dict):
+        return True
+    branches = tree.values() if isinstance(tree, dict) else tree
+    return type(tree) in (tuple, list, dict) and all(map(_plain, branches))

@@ -1,0 +1,237 @@
+"""`Trace`: one run of a function on traced arrays, whose calls of NumPy become steps."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from registry.compiler.traced import Traced, concrete, traced_in
+from registry.compiler.values import Branch, Layout, Step, Value, replaced
+from registry.errors import CompileError
+from registry.function import Function
+from registry.hookspecs import hookimpl
+
+_CORE = (f"{Path(__file__).parents[1]}/", f"{Path(np.__file__).parent}/", "<opregistry")
+_BUILT_IN = str(Path(__file__).parents[2] / "ops_builtin")
+_ENDS_OPERATOR = ("registry/recording.py", "registry/backward.py")  # what calls forward and backward
+tracing: ContextVar[Trace | None] = ContextVar("opregistry_tracing", default=None)
+
+
+class Trace:
+    """What one run of a function has recorded so far; an observer of the operators that it calls.
+
+    Parameters
+    ----------
+    name : str
+        The function's, for messages.
+    opaque : collection of type
+        The operators that are run whole.
+    run_whole : callable
+        Makes an operator's instance record itself as one step, before its forward runs.
+    """
+
+    def __init__(self, name: str, opaque: set[type], run_whole: Callable[[Function], None]) -> None:
+        self.name = name
+        self.opaque = opaque
+        self.run_whole = run_whole
+        self.steps: list[Step] = []
+        self.constants: dict[int, Value] = {}
+        self.active: list[Function] = []  # the operators whose forward or backward runs
+        self.known: set[int] = set()  # the functions recorded here
+        self.leaves: dict[int, tuple[Any, str]] = {}  # weak references: who holds a leaf matters to passes
+        self.captured: list[Any] = []
+        self.stored: list[
+            tuple[str, Any]
+        ] = []  # what operators run whole gave, to be compared with another trace
+        self.failed = ""  # where the last call of NumPy raised an error
+        self.errors = np.geterr()
+
+    def value_of(self, x: Any) -> Any:
+        """Give the value of a traced array, that of a constant, or what else a call takes as it is."""
+        if isinstance(x, Traced):
+            if x._trace is not self:
+                raise CompileError(
+                    f"{self.name}: {x} was made while another function was traced, or this one before; "
+                    "keep no results outside of the function, and return them instead"
+                )
+            return x._place
+        if isinstance(x, np.ndarray | np.generic):
+            if id(x) not in self.constants:
+                kept = _copied(x) if isinstance(x, np.ndarray) else x
+                self.constants[id(x)] = Value(Layout.of(x), constant=kept)
+                self.captured.append(x)  # so that no other array gets its id
+            return self.constants[id(x)]
+        return x
+
+    def call(
+        self,
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        writes: Sequence[Any] = (),
+    ) -> Any:
+        """Call a function of NumPy on the values, and record that."""
+        for target in writes:
+            if not isinstance(target, Traced):
+                raise self.refusal(
+                    "an array made from no argument is written into with traced values",
+                    "make it by np.zeros_like or np.empty_like of one that was computed from an argument, or "
+                    "use the result in place of out=",
+                )
+        step = Step(
+            call, replaced(args, self.value_of), replaced(kwargs, self.value_of), [],
+            writes=tuple([target._place for target in writes]),
+            line=self.line(),
+        )  # fmt: skip
+        current = np.geterr()
+        if current != self.errors:
+            step.errors = tuple(current.items())
+        for value in step.writes:
+            value.memory.write()
+        self.failed = step.line
+        token = tracing.set(None)  # what an operator that is run whole calls is part of its step
+        try:
+            result = call(*replaced(args, concrete), **replaced(kwargs, concrete))
+        finally:
+            tracing.reset(token)
+        self.failed = ""
+        for target in writes:
+            if result is None or result is target._value:  # what was written into is the result
+                self.steps.append(step)
+                return None if result is None else target
+        inputs = traced_in((args, kwargs))
+        traced = self.results(step, result, inputs)
+        self.steps.append(step)
+        return traced
+
+    def results(self, step: Step, result: Any, inputs: Sequence[Traced]) -> Any:
+        """Make traced arrays of what a step gave."""
+        step.several = isinstance(result, tuple | list)
+
+        def made(x: Any) -> Any:
+            if x is None:
+                step.outs.append(Value(Layout.of(x), step=step))
+                return None
+            if not isinstance(x, np.ndarray | np.generic | bool | int | float | complex | Function):
+                raise self.refusal(
+                    f"{step.name} gives {type(x).__name__}, which is no array",
+                    "call it outside of the compiled function",
+                )
+            value = Value(Layout.of(x), step=step)
+            for other in inputs:
+                arrays = isinstance(x, np.ndarray) and isinstance(other._value, np.ndarray)
+                if arrays and np.may_share_memory(x, other._value):
+                    value.memory.join(other._place.memory)
+            step.outs.append(value)
+            return Traced(self, value, x)
+
+        if step.several:
+            return replaced(result, made)
+        return made(result)
+
+    def branch(self, x: Traced) -> bool:
+        """Say which way the function goes here, and let the plan be for this way alone."""
+        if (
+            self.active
+            and type(self.active[-1]) not in self.opaque
+            and not hasattr(self.active[-1], "_original")
+        ):
+            raise self.refusal(
+                "'if', 'while', 'and', 'or' or 'not' asks for a value of the data", "use np.where"
+            )
+        if any(target.memory.outside for step in self.steps for target in step.writes):
+            raise self.refusal(
+                "'if', 'while', 'and', 'or' or 'not' asks for a value after an argument was written into",
+                "write into a copy",
+            )
+        way = bool(x._value)
+        self.steps.append(Step(Branch(way), (x._place,), {}, [], line=self.line()))
+        return way
+
+    def argument(self, x: Any) -> Traced:
+        """Make a traced array of an argument, which belongs to this trace alone."""
+        value = Value(Layout.of(x))
+        value.memory._outside = True
+        return Traced(self, value, x)
+
+    def operator(self) -> str:
+        """Name the operator that runs now, as the beginning of a sentence."""
+        return f"{self.active[-1]}, " if self.active else ""
+
+    def refusal(self, what: str, instead: str) -> CompileError:
+        """Make the error that says what cannot be traced, where, and what to do."""
+        return CompileError(
+            f"{self.name} cannot be compiled: {self.operator()}{what}, at {self.line()}; {instead}"
+        )
+
+    def line(self) -> str:
+        """Give ``file:line: text`` of the user's code that runs now."""
+        frame = sys._getframe(1)
+        inside = bool(self.active)
+        while frame.f_back is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(_CORE):
+                inside = inside and not file.endswith(_ENDS_OPERATOR)
+            elif not inside and not file.startswith(_BUILT_IN) and "/pluggy/" not in file:
+                break
+            frame = frame.f_back
+        file, number = frame.f_code.co_filename, frame.f_lineno
+        text = linecache.getline(file, number).strip()
+        return f"{file}:{number}" + (f": {text}" if text else "")
+
+    # The observer: which operator runs, and what the recorded graph reaches.
+
+    @hookimpl
+    def before_forward(self, function: Function, xs: tuple[Any, ...]) -> None:
+        if tracing.get() is not self:
+            return
+        self.known.add(id(function))  # one from outside lives on, so no new one gets its id
+        for edge in function._edges:
+            self._check_edge(edge)
+        if type(function) in self.opaque:
+            self.run_whole(function)
+        self.active.append(function)
+
+    def _check_edge(self, edge: Any) -> None:
+        if edge is None:
+            return
+        if isinstance(edge, Function) or hasattr(edge, "function"):
+            function = getattr(edge, "function", edge)
+            if id(function) not in self.known:
+                raise self.refusal(
+                    "a Variable that was computed outside takes part",
+                    "compute it inside, or pass its array as an argument",
+                )
+            return
+        leaf = edge()
+        if leaf is not None and not isinstance(leaf._value, Traced) and id(leaf) not in self.leaves:
+            self.leaves[id(leaf)] = edge, self.line()
+
+    @hookimpl
+    def after_forward(self) -> None:
+        if tracing.get() is self and self.active:
+            self.active.pop()
+
+    @hookimpl
+    def before_backward(self, function: Function) -> None:
+        if tracing.get() is self:
+            self.active.append(function)
+
+    @hookimpl
+    def after_backward(self) -> None:
+        if tracing.get() is self and self.active:
+            self.active.pop()
+
+
+def _copied(x: Any) -> Any:
+    """Copy an array; of what is broadcast, one of the equal parts."""
+    if 0 not in x.strides or not x.size:
+        return x.copy("K")
+    part = x[tuple([slice(None) if stride else slice(1) for stride in x.strides])]
+    return np.broadcast_to(part.copy("K"), x.shape)
