@@ -51,7 +51,7 @@ class AddAt(Function):
         self.shape = shape
 
     def forward(self, x: Any) -> Any:
-        y = np.zeros(self.shape, x.dtype)
+        y = np.zeros(self.shape, x.dtype, like=x)
         if _names_each_once(self.index):
             y[self.index] = x
         else:

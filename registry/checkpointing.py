@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from registry.catalog import StandIn
 from registry.errors import GradientError
 from registry.function import Function
 from registry.modes import recording
@@ -117,6 +118,8 @@ class Recomputed(Function):
 
 def _same(again: Any, before: Any) -> bool:
     """Compare two results, but for rounding, which may differ with the arrays' alignment."""
+    if isinstance(again, StandIn):  # what is traced is compared with another trace
+        return True
     if again.shape != before.shape or again.dtype != before.dtype:
         return False
     if before.dtype.kind not in "fc" or not before.size:

@@ -81,7 +81,9 @@ class _Block(Writer):
             if out.shape == group.shape:
                 name = f"out{len(outs)}"
                 outs.append(name)
-                self.head.append(f"{name} = {self.called(np.empty)}({self._whole()}, {self.dtype(out)})")
+                self.head.append(
+                    f"{name} = {self.called(np.empty)}({self._whole()}, {self.expression(out.dtype)})"
+                )
                 body.append(f"{name}_ = {name}[lo:hi]")
                 self.names[id(out)] = f"{name}_"
         for step in group.steps:
@@ -122,9 +124,6 @@ class _Block(Writer):
 
     def _whole(self) -> str:
         return repr((self.group.size,) if self.blocks.flat else self.group.shape)
-
-    def dtype(self, value: Value) -> str:
-        return self.called(value.dtype.type) if value.dtype.isnative else self.bind("dtype", value.dtype)
 
     def _input(self, x: str, value: Value, body: list[str]) -> str:
         """Give the name of an input in a block: its part of an array, or all of a small one."""
@@ -175,7 +174,7 @@ class _Block(Writer):
             self.names[id(out)] = free.pop()
         else:
             self.names[id(out)] = f"t{len(self.slots)}"
-            self.slots.append((f"t{len(self.slots)}", self.dtype(out)))
+            self.slots.append((f"t{len(self.slots)}", self.expression(out.dtype)))
         return self.names[id(out)]
 
     def _step(self, step: Step) -> list[str]:

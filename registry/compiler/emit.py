@@ -43,15 +43,15 @@ class Source(Writer):
                 self.write(f"{given}_number = {given}[()]")
 
     def steps(self) -> None:
+        errors: Any = ()
         for i, step in enumerate(self.program.steps):
-            if step.errors:
-                modes = ", ".join(f"{name}={mode!r}" for name, mode in step.errors)
+            if step.errors != errors and (errors := step.errors):
+                modes = ", ".join(f"{kind}={mode!r}" for kind, mode in errors)
                 self.write(f"with {self.called(np.errstate)}({modes}):")
-                self.write("    " + self.statement(i, step), self.note(step))
-            else:
-                self.write(self.statement(i, step), self.note(step))
+            inside = "    " if errors else ""
+            self.write(inside + self.statement(i, step), self.note(step))
             if dead := self.buffers.dying.get(i):
-                self.write(f"del {', '.join(map(self.name, dead))}")
+                self.write(f"{inside}del {', '.join(map(self.name, dead))}")
 
     def note(self, step: Step) -> str:
         return ", ".join(str(out.layout) for out in step.outs) or step.line

@@ -84,7 +84,7 @@ def _grouped(steps: list[Step]) -> list[Step | Group]:
 
 def _shape(step: Step) -> tuple[int, ...] | None:
     """Give the shape of the large arrays that a step goes through element by element; None for others."""
-    if step.writes or any(value.memory.written for value in (*step.inputs(), *step.outs)):
+    if not step.settled:
         return None
     if is_reduction(step):
         over = step.args[0]

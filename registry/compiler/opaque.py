@@ -20,7 +20,8 @@ from registry.variable import Variable
 
 _NUMBERS = np.generic | bool | int | float | complex
 _SIMPLE = (bool, int, str, tuple, type(None))
-_SOMEWHERE = Mark()  # the edge of an input whose gradient is wanted
+_SOMEWHERE = Mark()  # the edge of an input whose gradient is wanted, to a result that nobody holds
+_SOMEWHERE(Variable(np.zeros(())))
 
 
 class _Forward:

@@ -50,7 +50,7 @@ class Trace:
             tuple[str, Any]
         ] = []  # what operators run whole gave, to be compared with another trace
         self.failed = ""  # where the last call of NumPy raised an error
-        self.errors = np.geterr()
+        self.errors: dict[str, Any] = {**np.geterr()}
 
     def value_of(self, x: Any) -> Any:
         """Give the value of a traced array, that of a constant, or what else a call takes as it is."""
@@ -89,9 +89,7 @@ class Trace:
             writes=tuple([target._place for target in writes]),
             line=self.line(),
         )  # fmt: skip
-        current = np.geterr()
-        if current != self.errors:
-            step.errors = tuple(current.items())
+        step.errors = tuple([(kind, mode) for kind, mode in np.geterr().items() if self.errors[kind] != mode])
         for value in step.writes:
             value.memory.write()
         self.failed = step.line

@@ -110,7 +110,9 @@ class Step:
     """A call of NumPy, or of an operator as a whole.
 
     `args` and `kwargs` hold values in place of arrays, in whatever structure the call
-    takes them. `several` says that it gives a tuple or list.
+    takes them. `several` says that it gives a tuple or list, `errors` how NumPy's error
+    state differs from that at the beginning, `settled` that nothing it reads or gives is
+    written into from there on.
     """
 
     call: Callable[..., Any]
@@ -121,6 +123,7 @@ class Step:
     writes: tuple[Value, ...] = ()
     errors: tuple[tuple[str, Any], ...] = ()
     line: str = ""
+    settled: bool = True
 
     def inputs(self) -> Iterator[Value]:
         """Give the values that it reads, with repetitions."""
@@ -176,6 +179,14 @@ class Program:
     arguments: list[Value]
     steps: list[Step]
     results: list[Value]
+
+    def settle(self) -> None:
+        """Find which steps touch nothing that is still written into."""
+        still: set[Memory] = set()
+        for step in reversed(self.steps):
+            still.update(target.memory.root() for target in step.writes)
+            touched = {value.memory.root() for value in (*step.inputs(), *step.outs)}
+            step.settled = still.isdisjoint(touched)
 
 
 INFIX: dict[Any, np.ufunc] = {

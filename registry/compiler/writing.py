@@ -56,6 +56,8 @@ class Writer:
             return repr(x)
         if type(x) is float and np.isfinite(x):
             return repr(x)
+        if isinstance(x, np.dtype) and x.isnative and x.kind in "biufc":
+            return self.called(x.type)
         return self.bind(f"k{len(self.namespace)}", x)
 
     def operands(self, step: Step) -> list[str]:
