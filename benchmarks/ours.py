@@ -94,13 +94,7 @@ class Compiled(Library):
         import registry
 
         self.m = functions_of(registry.ops)
-        self.registry: Any = registry
-
-    @classmethod
-    def is_installed(cls) -> bool:
-        import registry
-
-        return hasattr(registry, "compile")
+        self.registry = registry
 
     def use_threads(self, count: int) -> None:
         self.registry.set_num_threads(count)

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -53,7 +53,16 @@ class Results:
             group["values"] = {
                 case: [float(f"{value:.4g}") for value in values] for case, values in group["values"].items()
             }
-        found = {"conditions": self.conditions, "groups": groups, "notes": list(self.notes)}
+        verdicts = [
+            {"of": v.group.name, **asdict(v.goal), "found": v.found, "verdict": v.word}
+            for v in self.verdicts()
+        ]
+        found = {
+            "conditions": self.conditions,
+            "verdicts": verdicts,
+            "groups": groups,
+            "notes": list(self.notes),
+        }
         path.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
     def sections(self) -> dict[str, list[Group]]:

@@ -94,10 +94,10 @@ FULL = Selection(
         partial(Elementwise, 4_000_000),
         partial(Elementwise, 4_000_000, threads=2),
     ),
-    starts=25,
+    starts=20,
     children=3,
     operators=(10, 100, 1_000, 10_000),
-    plugins=(0, 10, 50, 100, 200),
+    plugins=(0, 50, 200),
     graphs=(1_000, 10_000, 100_000, 1_000_000, 10_000_000),
     graphs_of_torch=(1_000, 10_000, 100_000, 1_000_000),
 )

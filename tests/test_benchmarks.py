@@ -264,6 +264,17 @@ def results(tmp_path):
     return Results.load(tmp_path / "run.json")
 
 
+def test_verdicts_are_kept_beside_the_figures(results, tmp_path):
+    kept = json.loads((tmp_path / "run.json").read_text())["verdicts"]
+    assert [(v["of"], v["case"], v["times"], v["verdict"]) for v in kept] == [
+        ("small", OURS, FLOOR, "met"),
+        ("small", OURS, PEER, "missed"),
+        ("small", COMPILED, FLOOR, "not measured"),
+        ("import", "registry", None, "met"),
+    ]
+    assert kept[0]["found"] == pytest.approx(4)
+
+
 class TestReport:
     def test_block_shows_figures_and_what_came_of_goals(self, results):
         assert [" ".join(line.split()) for line in report.block(results.groups[0]).splitlines()] == [
@@ -373,6 +384,20 @@ class TestCalls:
     def test_registries_have_as_many_operators_as_said(self):
         assert [len(calls.registry_of(count).unambiguous()) for count in (1, 7)] == [1, 7]
 
+    def test_calls_are_made_in_the_registry_of_each_count(self, monkeypatch):
+        sizes = []
+
+        def counting(call):
+            def run():
+                sizes.append(len(registry.default_registry().unambiguous()))
+                return [0.0]
+
+            return run
+
+        monkeypatch.setattr(calls, "repeated", counting)
+        calls.among("name", len, (2, 5), SHORT)
+        assert set(sizes) == {2, 5}
+
     @pytest.mark.parametrize("name", calls.BY_NAME)
     def test_calls_reach_the_operator_among_others(self, name):
         found = calls.among(name, calls.BY_NAME[name], (1, 1_000), SHORT)
@@ -408,7 +433,7 @@ class TestMemory:
         assert found == pytest.approx(50e6, rel=0.02)
 
     def test_every_size_is_timed_three_times(self):
-        assert [len(seconds) for seconds in children.sizes(OpRegistry(), 10, 100)] == [3, 3]
+        assert [len(seconds) for seconds in children.sizes(OpRegistry(), 20_000, 30_000)] == [3, 3]
 
     @on_linux
     def test_child_says_what_it_measured(self):
@@ -428,7 +453,7 @@ class TestMemory:
         assert memory.peak(2, ["a"], 1, child).name == "peak, mlp 784-256-128-10"
 
     def test_graph_that_takes_longer_than_linear_misses_its_goal(self):
-        found = memory.graph_sizes(OURS, (10, 1_000), lambda *_: [[1.0], [2.1]])
+        found = memory.graph_sizes(OURS, (10, 1_000), lambda *_: [[1.0], [3.1]])
         assert [found.found(goal) > goal.at_most for goal in found.goals] == [True]
 
 
