@@ -55,7 +55,7 @@ def measure(quick: bool, only: Sequence[str] | None) -> Results:
         if not any(part in name for part in only or [""]):
             continue
         try:
-            groups.append(measurement())
+            groups.append(measurement().rounded())
         except UnsupportedError as reason:
             notes.append(f"{reason}")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median, quantiles
 from typing import Any
 
@@ -69,6 +69,11 @@ class Group:
     def to_json(self) -> dict[str, Any]:
         """Give everything as dicts, lists, strings and numbers."""
         return asdict(self)
+
+    def rounded(self) -> Group:
+        """Give it with four digits, more than mean anything, so that files hold just what is printed."""
+        values = {case: [float(f"{value:.4g}") for value in given] for case, given in self.values.items()}
+        return replace(self, values=values)
 
     def median(self, case: str) -> float:
         """Give the middle one, which a busy moment of the machine does not move."""

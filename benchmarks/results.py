@@ -47,12 +47,7 @@ class Results:
         return cls(found["conditions"], [Group.from_json(g) for g in found["groups"]], found["notes"])
 
     def save(self, path: Path) -> None:
-        """Write everything as JSON, numbers with four digits."""
-        groups = [group.to_json() for group in self.groups]
-        for group in groups:
-            group["values"] = {
-                case: [float(f"{value:.4g}") for value in values] for case, values in group["values"].items()
-            }
+        """Write everything as JSON, and what came of the goals."""
         verdicts = [
             {"of": v.group.name, **asdict(v.goal), "found": v.found, "verdict": v.word}
             for v in self.verdicts()
@@ -60,7 +55,7 @@ class Results:
         found = {
             "conditions": self.conditions,
             "verdicts": verdicts,
-            "groups": groups,
+            "groups": [group.to_json() for group in self.groups],
             "notes": list(self.notes),
         }
         path.write_text(json.dumps(found) + "\n", encoding="utf-8")

@@ -478,7 +478,7 @@ class TestCommand:
         def unsupported():
             raise UnsupportedError("other: nothing to compare with")
 
-        names = {"small": lambda: group(floor=1.0, opregistry=2.0), "large": lambda: group(floor=2.0)}
+        names = {"small": lambda: group(floor=1.0, opregistry=1.99999), "large": lambda: group(floor=2.0)}
         measurements = SimpleNamespace(measurements=lambda _: {**names, "other": unsupported}.items())
         monkeypatch.setattr(command, "FULL", measurements)
         monkeypatch.setattr(command, "LIBRARIES", (OpRegistry,))
@@ -491,6 +491,8 @@ class TestCommand:
         assert "other: nothing to compare with" in printed
         kept = json.loads((tmp_path / "run.json").read_text())
         assert [g["values"][FLOOR] for g in kept["groups"]] == [[1.0] * 3, [2.0] * 3]
+
+        assert kept["groups"][0]["values"][OURS] == [2.0] * 3
 
         command.main(["--from", str(tmp_path / "run.json")])
         assert capsys.readouterr().out == printed
