@@ -121,6 +121,9 @@ ROTATED = ROTATION @ EQUAL @ ROTATION.T
 OBLIQUE = ROTATION + 2 * np.outer(SQUARE[0, :3], SQUARE[1, :3])
 TURNED = np.linalg.qr(COMPLEX[:3, :3])[0]
 EQUAL_AND_OPPOSITE = np.diag([2.0, -2.0, 3.0, 1.0])
+LONG = RNG.normal(size=300) + 1j * RNG.normal(size=300)
+STEEP = np.eye(3) + 99 * np.outer([3, -6, -8], [9, 3, 1])  # of values 1, 1 and 100
+SINGULAR = np.array([[1.0, 1.0], [0.0, 0.0]])  # LAPACK rounds nothing here: 0 is 0 on any processor
 
 
 def symmetrized(f):
@@ -202,6 +205,16 @@ def test_a_matrix_from_its_svd_has_its_gradient_beside_a_single_value_of_0():
     np.testing.assert_allclose(found, np.real(WEIGHTS[:3, :3]), atol=1e-12)
 
 
+def toward_the_vector(j):
+    """Give how far the first vector leans to another, of equal value; there no turn is felt more."""
+
+    def leaning(x):
+        v = np.linalg.eigh(x)[1]
+        return np.sum(np.real(v[:, 0] * np.conjugate(v[:, j].data)))
+
+    return leaning
+
+
 def function_by_eigh(f):
     def of_matrix(x):
         w, v = np.linalg.eigh(x)
@@ -218,10 +231,12 @@ def function_by_eigh(f):
         (function_by_eigh(lambda w: w - 2), ROTATED),  # f(w) is 0, and f'(w) is not
         (lambda x: weighted(x_by_eig(np.linalg.eig(x))), np.eye(3)),
         (lambda x: weighted(x_by_eig(np.linalg.eig(x))), OBLIQUE @ EQUAL @ np.linalg.inv(OBLIQUE)),
+        (lambda x: weighted(x_by_eig(np.linalg.eig(x))), STEEP),  # rounding is that of x, not of its values
         (lambda x: weighted(x_by_svd(np.linalg.svd(x))), ROTATION @ np.diag([3.0, 0.0, 0.0])),
         (lambda x: weighted(x_by_svd(np.linalg.svd(x, False))), np.outer(SQUARE[0], [1.0, 2.0])),
         (lambda x: weighted(x_by_svd(np.linalg.svd(x))), TURNED @ np.diag([3.0, 2.0, 0.0])),
-        (lambda x: np.linalg.eigh(x)[1][0, 0], ROTATED),
+        (toward_the_vector(1), ROTATED),
+        (toward_the_vector(298), np.outer(LONG, LONG.conj())),  # rounding grows with the rows
         (lambda x: weighted(np.linalg.eigh(x)[1]), HERMITIAN),  # phases are free
         (lambda x: np.real(np.linalg.eig(x)[1][0, 1]), EQUAL),
         (lambda x: weighted((np.linalg.svd(x)[0] * np.exp(np.linalg.svd(x)[1])) @ ROTATION), ROTATION),
@@ -294,7 +309,7 @@ def test_a_determinant_that_underflows_is_not_taken_for_one_of_a_singular_matrix
 
 
 @pytest.mark.parametrize("order", [None, 2, -2, 1, -1, np.inf, -np.inf, "fro"])
-@pytest.mark.parametrize("x", [np.ones((2, 2)), np.zeros((2, 2)), np.stack([EQUAL, np.diag([1.0, 2, 0])])])
+@pytest.mark.parametrize("x", [SINGULAR, np.zeros((2, 2)), np.stack([EQUAL, np.diag([1.0, 2, 0])])])
 def test_the_condition_of_singular_matrices_is_infinite(x, order):
     np.testing.assert_allclose(np.linalg.cond(Variable(x), order).data, np.linalg.cond(x, order))
 
@@ -302,7 +317,7 @@ def test_the_condition_of_singular_matrices_is_infinite(x, order):
 @pytest.mark.parametrize("order", [2, 1, "fro"])
 def test_the_condition_of_singular_matrices_has_no_finite_gradient(order):
     with np.errstate(all="ignore"):
-        assert not np.any(np.isfinite(gradient(lambda x: np.linalg.cond(x, order), np.ones((2, 2)))))
+        assert not np.any(np.isfinite(gradient(lambda x: np.linalg.cond(x, order), SINGULAR)))
 
 
 @pytest.mark.parametrize(
