@@ -166,7 +166,7 @@ class Registry:
             raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{did_you_mean(name, keys)}")
         with self._lock:
             self.preferences[name] = plugin
-            self._renew(self._plugins)
+            self._renew(dict(self._plugins))  # another one: compiled functions look at that
 
     def _renew(self, plugins: Mapping[str, Plugin]) -> None:
         self._plugins: Mapping[str, Plugin] = plugins

@@ -11,6 +11,7 @@ import registry
 from registry import CompileError, Function, Variable, grad, hessian, hvp, jacobian, ops, value_and_grad
 from registry import compile as compiled
 
+SCALE = 1.0
 RNG = np.random.default_rng(0)
 
 
@@ -373,6 +374,50 @@ class TestRefused:
         assert "np.zeros_like" in refusal(f, np.ones(2))
 
 
+class TestOutside:
+    def test_a_name_of_the_enclosing_function_that_is_bound_anew(self):
+        scale = 2.0
+
+        def inner(x):
+            return x * scale
+
+        c = compiled(grad(lambda x: np.sum(inner(x) ** 2)))
+        for scale in (2.0, 3.0, 3.0, np.float32(5)):  # noqa: B007
+            np.testing.assert_allclose(c(np.ones(2)), np.full(2, 2 * scale**2))
+
+    def test_a_global_name_that_is_bound_anew(self, monkeypatch):
+        c = compiled(lambda x: x * SCALE)
+        for scale in (2.0, np.array([3.0, 4.0])):
+            monkeypatch.setitem(globals(), "SCALE", scale)
+            for _ in range(2):
+                np.testing.assert_array_equal(c(np.ones(2)), np.ones(2) * scale)
+
+    def test_an_array_is_what_it_was_when_the_function_was_traced(self):
+        data = np.array([1.0, 2.0])
+        c = compiled(lambda x: x * data)
+        c(np.ones(2))
+        data[:] = 0
+        np.testing.assert_array_equal(c(np.ones(2)), [1, 2])
+
+    def test_another_plugin_that_answers(self, fresh):
+        class Negated(Function):
+            implements = np.exp
+
+            def forward(self, x):
+                return -x
+
+            def backward(self, gy):
+                return -gy
+
+        c = compiled(lambda x: np.exp(Variable(x)).data)
+        assert c(np.zeros(1)) == 1
+        assert c(np.zeros(1)) == 1
+        fresh()
+        registry.operator(Negated)
+        registry.prefer("numpy.exp", "session")
+        assert c(np.ones(1)) == -1
+
+
 class TestWriting:
     def test_into_an_argument(self):
         def f(x):
@@ -384,6 +429,17 @@ class TestWriting:
         for n in (1, 2, 3):
             np.testing.assert_array_equal(c(x), [2 * n, 0])
         np.testing.assert_array_equal(x, [3, 0])
+
+    def test_into_one_of_two_arguments_that_share_memory_is_refused(self):
+        def f(x, y):
+            x += y
+            return x * y
+
+        c = compiled(f)
+        c(np.ones(3), np.ones(3))
+        x = np.ones(4)
+        with pytest.raises(CompileError, match="two that share memory"):
+            c(x[1:], x[:-1])
 
     def test_into_what_was_made_inside(self):
         def f(x):

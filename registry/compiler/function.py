@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from registry.compiler.outside import names_outside
 from registry.compiler.plan import OTHER, Plan
 from registry.compiler.trace import tracing
 from registry.compiler.tracer import is_traced, trace_twice
@@ -17,6 +18,7 @@ from registry.modes import recording
 from registry.numpy_protocol import NumPyProtocol
 from registry.structures import places
 
+_CONSTANT = (int, str, bytes, slice, type(None), type(Ellipsis), np.dtype)  # values of a plan's key
 KEPT = 64  # kinds of arguments that a function has plans for; of more, the oldest one is forgotten
 WAYS = 8  # through the branches of a function, for arguments of one kind
 
@@ -67,8 +69,9 @@ class CompiledFunction:
                 f"{self.__name__} went {WAYS} ways through its branches with arguments of one kind, and goes "
                 f"another now; choose by np.where, or leave this part out of the compiled function: {lines}"
             )
+        names = names_outside(self._f)
         traces = trace_twice(self.__name__, self._f, args, kwargs)
-        plan = Plan(self.__name__, args, kwargs, traces)
+        plan = Plan(self.__name__, args, kwargs, traces, names)
         with self._lock:
             self._plans.pop(key, None)
             self._plans[key] = [plan, *plans]
@@ -100,13 +103,13 @@ class CompiledFunction:
                 )
             if isinstance(x, np.ndarray) and (type(x) is not np.ndarray or x.dtype.kind not in "biufc"):
                 found = f"{type(x).__name__} of {x.dtype}"
-            elif is_traced(x) or isinstance(x, Hashable):
+            elif is_traced(x) or isinstance(x, _CONSTANT) or callable(x):
                 continue
             else:
                 found = type(x).__name__
             raise CompileError(
                 f"{self.__name__}: argument {place} is {found}, for which no plan can be made; expected "
-                "arrays of numbers, numbers, and tuples, lists and dicts of them"
+                "arrays of numbers, numbers, texts, functions, and tuples, lists and dicts of them"
             )
 
 

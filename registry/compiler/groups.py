@@ -56,15 +56,26 @@ def grouped(program: Program) -> list[Step | Group]:
 
 
 def _grouped(steps: list[Step]) -> list[Step | Group]:
-    start = next((i for i, step in enumerate(steps) if _shape(step)), None)
-    if start is None:
-        return list(steps)
-    group = Group(_shape(steps[start]) or (), steps[start].errors)
+    order: list[Step | Group] = []
+    while steps:
+        start = next((i for i, step in enumerate(steps) if _shape(step)), len(steps))
+        order += steps[:start]
+        if not (steps := steps[start:]):
+            break
+        group, before, steps = _first_group(steps)
+        order += _grouped(before)
+        order += [group] if len(group.steps) > 1 else group.steps
+    return order
+
+
+def _first_group(steps: list[Step]) -> tuple[Group, list[Step], list[Step]]:
+    """Collect what goes together with the first step; give also what comes before and after that."""
+    group = Group(_shape(steps[0]) or (), steps[0].errors)
     before: list[Step] = []
     after: list[Step] = []
     own: set[int] = set()  # values that the group computes
     late: set[int | Memory] = set()  # values known only after it, and memory written only then
-    for step in steps[start:]:
+    for step in steps:
         memory = {v.memory.root() for v in (*step.inputs(), *step.outs) if v.memory.written}
         inputs = {id(value) for value in step.inputs()}
         if inputs & late or memory & late:
@@ -78,8 +89,7 @@ def _grouped(steps: list[Step]) -> list[Step | Group]:
             late |= {*map(id, step.outs), *memory}
         else:
             before.append(step)
-    middle: list[Step | Group] = [group] if len(group.steps) > 1 else [*group.steps]
-    return [*steps[:start], *_grouped(before), *middle, *_grouped(after)]
+    return group, before, after
 
 
 def _shape(step: Step) -> tuple[int, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from registry import state
 from registry.compiler.blocks import Blocks, in_blocks
 from registry.compiler.emit import Source
+from registry.compiler.outside import Name
 from registry.compiler.simplify import simplified
 from registry.compiler.tracer import Result, Traces, is_traced
 from registry.compiler.values import Branch, Value
+from registry.errors import CompileError
 from registry.modes import recording
 from registry.structures import like, mapped
 from registry.variable import new_variable
@@ -31,14 +33,16 @@ class Plan:
         The steps.
     """
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces) -> None:
+    def __init__(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces, names: Sequence[Name]
+    ) -> None:
         self.program = in_blocks(simplified(traces.program))
         self.plugins = state.default._plugins
         self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
         self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
         source = self.source = Source(self.program)
         self.given: dict[int, str] = {}
-        self.guard(args, kwargs)
+        self.guard(args, kwargs, names)
         source.arguments()
         source.steps()
         source.write(f"return {self.returned(traces)}")
@@ -54,7 +58,7 @@ class Plan:
         groups = [step.call.source for step in self.program.steps if isinstance(step.call, Blocks)]
         return "\n".join([self.text, *groups])
 
-    def guard(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def guard(self, args: tuple[Any, ...], kwargs: dict[str, Any], names: Sequence[Name]) -> None:
         """Write the lines that take the arguments apart, and see whether they are those expected."""
         source = self.source
         source.bind("OTHER", OTHER)
@@ -65,9 +69,15 @@ class Plan:
         arguments = iter(self.program.arguments)
         self.take("args", args, arguments)
         self.take("kwargs", kwargs, arguments)
+        for place in names:
+            where, value = source.bind("where", place.where), source.bind("what", place.value)
+            now = f"{where}[{place.name!r}]" if isinstance(place.where, dict) else f"{where}.cell_contents"
+            self.refuse(f"{now} is not {value}", f"{place.name} from outside was bound anew")
+        if self.writes_outside:
+            source.write(f"{source.called(apart)}({', '.join(self.given.values())})")
 
-    def refuse(self, condition: str) -> None:
-        self.source.write(f"if {condition}: return OTHER")
+    def refuse(self, condition: str, note: str = "") -> None:
+        self.source.write(f"if {condition}: return OTHER", note)
 
     def take(self, name: str, x: Any, arguments: Iterator[Value]) -> None:
         source = self.source
@@ -153,3 +163,12 @@ def _plain(tree: Any) -> bool:
         return True
     branches = tree.values() if isinstance(tree, dict) else tree
     return type(tree) in (tuple, list, dict) and all(map(_plain, branches))
+
+
+def apart(*arguments: Any) -> None:
+    """Refuse arguments that share memory, where one of them is written into."""
+    arrays = [x for x in arguments if isinstance(x, np.ndarray)]
+    if any(np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in arrays[:i]):
+        raise CompileError(
+            "a compiled function that writes into an argument got two that share memory; pass a copy of one"
+        )
