@@ -60,7 +60,7 @@ def measure(quick: bool, only: Sequence[str] | None) -> Results:
             notes.append(f"{reason}")
         else:
             print(report.block(groups[-1]), flush=True)
-    kind = "--quick" if quick else "full"
+    kind = " ".join(["--quick" if quick else "full", *(f"--only {part}" for part in only or [])])
     took = {"took": f"{perf_counter() - start:.0f} s"}
     results = Results({**conditions(kind, libraries), **took}, groups, notes)
     print(report.summary(results))

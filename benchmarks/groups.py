@@ -51,6 +51,10 @@ class Group:
         The case that others are shown as multiples of.
     peers : sequence of str
         The cases among which the fastest eager peer is found.
+    goals : sequence of Goal
+        What is asked of the figures.
+    left_out : sequence of str
+        Why other cases were not measured.
     """
 
     section: str
@@ -60,6 +64,7 @@ class Group:
     base: str | None = None
     peers: Sequence[str] = ()
     goals: Sequence[Goal] = ()
+    left_out: Sequence[str] = ()
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Group:

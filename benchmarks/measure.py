@@ -37,7 +37,9 @@ def measured(section: str, workload: Workload, libraries: Sequence[Library], eff
     """
     runs, unable = runs_of(workload, libraries)
     if len(runs) < 2:
-        raise UnsupportedError(f"{workload.name}: nothing to compare with ({'; '.join(unable)})")
+        raise UnsupportedError(
+            f"{workload.name}: nothing to compare with ({'; '.join(dict.fromkeys(unable))})"
+        )
     compare(workload.name, runs, workload.tolerance, workload.repeats)
     return Group(
         section=section,
@@ -47,6 +49,7 @@ def measured(section: str, workload: Workload, libraries: Sequence[Library], eff
         base=FLOOR if FLOOR in runs else None,
         peers=[library.name for library in libraries if library.eager_peer],
         goals=workload.goals,
+        left_out=unable,
     )
 
 

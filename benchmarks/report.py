@@ -41,7 +41,7 @@ def summary(results: Results) -> str:
     return "\n".join(
         [
             "",
-            *results.notes,
+            *dict.fromkeys([*results.notes, *(reason for g in results.groups for reason in g.left_out)]),
             f"spread of the floor: {results.noise_in_words()}",
             f"goals: {len(verdicts) - len(missed)} of {len(verdicts)} met",
             *(f"  {v.group.name}: {verdict_of(v)}" for v in missed),

@@ -167,6 +167,18 @@ class TestWhatIsLeftOut:
         assert set(runs) == {FLOOR, *able}
         assert len(unable) == len(libraries) - len(able)
 
+    def test_reasons_are_kept_with_the_figures_and_reported_once(self):
+        class Neither(Library):
+            name = "neither"
+
+            def gradient(self, formula, arrays, constants=()):
+                raise NotImplementedError
+
+        found = measure.measured("workloads", on_numbers.FifthDerivative(), [OpRegistry(), Neither()], SHORT)
+        assert list(found.values) == [FLOOR, OURS]
+        assert found.left_out == ["neither has no higher derivatives"]
+        assert report.summary(Results({}, [found, found])).count("neither has no higher derivatives") == 1
+
     def test_slow_library_is_left_out_of_the_deepest_chain(self):
         slow = SimpleNamespace(name="slow")
         with pytest.raises(UnsupportedError, match="slow would take minutes at deep_chain 200,000"):
@@ -498,8 +510,9 @@ class TestCommand:
         assert capsys.readouterr().out == printed
 
     @pytest.mark.usefixtures("selected")
-    def test_only_what_is_named_is_measured(self, capsys):
-        command.main(["--only", "larg"])
+    def test_only_what_is_named_is_measured(self, tmp_path, capsys):
+        command.main(["--only", "larg", "--json", str(tmp_path / "run.json")])
+        assert Results.load(tmp_path / "run.json").conditions["run"] == "full --only larg"
         printed = capsys.readouterr().out
         assert "opregistry" not in printed
         assert "other" not in printed
