@@ -356,6 +356,9 @@ class TestRefused:
         f = lambda x: x * 2 if isinstance(x, np.ndarray) else x * 3  # noqa: E731
         assert "it asks for the type of an array" in refusal(f, np.ones(2))
 
+    def test_a_text_of_the_data(self):
+        assert "where the plain call gives" in refusal(lambda x: f"{x}", np.ones(2))
+
     def test_a_stand_in_that_was_kept(self):
         kept = []
 
@@ -363,7 +366,7 @@ class TestRefused:
             kept.append(x)
             return x + kept[-2] if len(kept) > 1 else x + x
 
-        assert "keep no results outside" in refusal(f, np.ones(2))
+        assert "keep nothing outside" in refusal(f, np.ones(2))
 
     def test_plain_arrays_are_not_written_into(self):
         def f(x):
@@ -382,7 +385,7 @@ class TestOutside:
             return x * scale
 
         c = compiled(grad(lambda x: np.sum(inner(x) ** 2)))
-        for scale in (2.0, 3.0, 3.0, np.float32(5)):  # noqa: B007
+        for scale in (2.0, 3.0, 3.0, np.float32(5)):
             np.testing.assert_allclose(c(np.ones(2)), np.full(2, 2 * scale**2))
 
     def test_a_global_name_that_is_bound_anew(self, monkeypatch):
@@ -391,6 +394,31 @@ class TestOutside:
             monkeypatch.setitem(globals(), "SCALE", scale)
             for _ in range(2):
                 np.testing.assert_array_equal(c(np.ones(2)), np.ones(2) * scale)
+
+    def test_attributes_and_entries_that_are_set_anew(self):
+        class Model:
+            def __init__(self):
+                self.scale = 2.0
+                self.weights = {"w": np.array([1.0, 2.0]), "more": [3.0]}
+
+            def __call__(self, x):
+                return x * self.scale * self.weights["w"] + self.weights["more"][0]
+
+            loss = __call__
+
+        model = Model()
+        for c in (compiled(lambda x: model.loss(x)), compiled(model.loss)):
+            for change in (None, {"scale": 3.0}, {"weights": {"w": np.array([5.0, 6.0]), "more": [4.0]}}):
+                model.__dict__.update(change or {})
+                np.testing.assert_array_equal(c(np.ones(2)), model.loss(np.ones(2)))
+                model.weights["w"] = model.weights["w"] + 1
+                np.testing.assert_array_equal(c(np.ones(2)), model.loss(np.ones(2)))
+                model.weights["more"][0] += 1.0
+                np.testing.assert_array_equal(c(np.ones(2)), model.loss(np.ones(2)))
+
+    def test_the_data_of_a_variable_is_refused(self):
+        w = Variable(np.array([1.0, 2.0]), name="weight")
+        assert "the data of the Variable 'weight' from outside" in refusal(lambda x: x * w.data, np.ones(2))
 
     def test_an_array_is_what_it_was_when_the_function_was_traced(self):
         data = np.array([1.0, 2.0])

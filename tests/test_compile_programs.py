@@ -11,7 +11,8 @@ from registry.compiler import groups
 UNARY = (
     np.sin, np.tanh, np.square, np.abs, np.negative, np.sort, lambda x: np.cumsum(x, 0), lambda x: x.T,
     lambda x: x[::-1], lambda x: np.exp(-np.abs(x)), lambda x: np.log1p(x * x), lambda x: x**2,
-    lambda x: x**3, lambda x: np.where(x > 0, x, 0.5 * x), lambda x: 1 / (1 + x**2), lambda x: np.clip(x, -1, 1),
+    lambda x: x**3, lambda x: np.where(x > 0, x, 0.5 * x), lambda x: 1 / (1 + x**2),
+    lambda x: np.clip(x, -1, 1),
     lambda x: x * 1 + 0, lambda x: x - np.max(x), lambda x: x - np.mean(x, axis=0),
     lambda x: np.sum(x, axis=-1, keepdims=True) + x, lambda x: np.reshape(np.ravel(x), np.shape(x)),
     lambda x: np.astype(np.astype(x, np.float32), np.float64),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.compiler.outside import names_outside
+from registry.compiler.outside import Outside
 from registry.compiler.plan import OTHER, Plan
 from registry.compiler.trace import tracing
 from registry.compiler.tracer import is_traced, trace_twice
@@ -69,9 +69,9 @@ class CompiledFunction:
                 f"{self.__name__} went {WAYS} ways through its branches with arguments of one kind, and goes "
                 f"another now; choose by np.where, or leave this part out of the compiled function: {lines}"
             )
-        names = names_outside(self._f)
-        traces = trace_twice(self.__name__, self._f, args, kwargs)
-        plan = Plan(self.__name__, args, kwargs, traces, names)
+        outside = Outside(self._f)
+        traces = trace_twice(self.__name__, self._f, args, kwargs, outside.variables)
+        plan = Plan(self.__name__, args, kwargs, traces, outside.names)
         with self._lock:
             self._plans.pop(key, None)
             self._plans[key] = [plan, *plans]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,12 @@ class Plan:
     ) -> None:
         self.program = in_blocks(simplified(traces.program))
         self.plugins = state.default._plugins
+        self.names = names
         self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
         self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
         source = self.source = Source(self.program)
         self.given: dict[int, str] = {}
-        self.guard(args, kwargs, names)
+        self.guard(args, kwargs)
         source.arguments()
         source.steps()
         source.write(f"return {self.returned(traces)}")
@@ -51,14 +53,14 @@ class Plan:
 
     @property
     def is_current(self) -> bool:
-        """Whether the plugins are those that it was made with."""
-        return state.default._plugins is self.plugins
+        """Whether the plugins, and what is outside, are those that it was made with."""
+        return state.default._plugins is self.plugins and all(name.is_current for name in self.names)
 
     def __str__(self) -> str:
         groups = [step.call.source for step in self.program.steps if isinstance(step.call, Blocks)]
         return "\n".join([self.text, *groups])
 
-    def guard(self, args: tuple[Any, ...], kwargs: dict[str, Any], names: Sequence[Name]) -> None:
+    def guard(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Write the lines that take the arguments apart, and see whether they are those expected."""
         source = self.source
         source.bind("OTHER", OTHER)
@@ -69,10 +71,11 @@ class Plan:
         arguments = iter(self.program.arguments)
         self.take("args", args, arguments)
         self.take("kwargs", kwargs, arguments)
-        for place in names:
+        for place in self.names:
             where, value = source.bind("where", place.where), source.bind("what", place.value)
-            now = f"{where}[{place.name!r}]" if isinstance(place.where, dict) else f"{where}.cell_contents"
-            self.refuse(f"{now} is not {value}", f"{place.name} from outside was bound anew")
+            cell = isinstance(place.where, CellType)
+            now = f"{where}.cell_contents" if cell else f"{where}[{source.expression(place.name)}]"
+            self.refuse(f"{now} is not {value}", f"{place.name}, from outside")
         if self.writes_outside:
             source.write(f"{source.called(apart)}({', '.join(self.given.values())})")
 

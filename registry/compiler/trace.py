@@ -49,6 +49,7 @@ class Trace:
         self.stored: list[
             tuple[str, Any]
         ] = []  # what operators run whole gave, to be compared with another trace
+        self.ended = False
         self.failed = ""  # where the last call of NumPy raised an error
         self.errors: dict[str, Any] = {**np.geterr()}
 
@@ -56,10 +57,7 @@ class Trace:
         """Give the value of a traced array, that of a constant, or what else a call takes as it is."""
         if isinstance(x, Traced):
             if x._trace is not self:
-                raise CompileError(
-                    f"{self.name}: {x} was made while another function was traced, or this one before; "
-                    "keep no results outside of the function, and return them instead"
-                )
+                raise self._late()
             return x._place
         if isinstance(x, np.ndarray | np.generic):
             if id(x) not in self.constants:
@@ -77,6 +75,8 @@ class Trace:
         writes: Sequence[Any] = (),
     ) -> Any:
         """Call a function of NumPy on the values, and record that."""
+        if self.ended:
+            raise self._late()
         for target in writes:
             if not isinstance(target, Traced):
                 raise self.refusal(
@@ -151,6 +151,12 @@ class Trace:
         way = bool(x._value)
         self.steps.append(Step(Branch(way), (x._place,), {}, [], line=self.line()))
         return way
+
+    def _late(self) -> CompileError:
+        return CompileError(
+            f"{self.name}: what stands in for an array while a function is traced was kept, and is used at "
+            f"{self.line()}; keep nothing outside of the function, and return it instead"
+        )
 
     def argument(self, x: Any) -> Traced:
         """Make a traced array of an argument, which belongs to this trace alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,13 @@ class Traces:
     called: Any
 
 
-def trace_twice(name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traces:
+def trace_twice(
+    name: str,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    outside: Iterable[Variable] = (),
+) -> Traces:
     """Call a function on its arguments, and trace it on copies of them.
 
     Raises
@@ -56,10 +62,10 @@ def trace_twice(name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs:
     _compare(name, first, second)
     for key, (edge, line) in first.trace.leaves.items():
         if (leaf := edge()) is not None and key in second.trace.leaves:
-            raise CompileError(
-                f"{name} cannot be compiled: {_shown(leaf)} from outside takes part, at {line}; it would be "
-                "a constant in every later call, so pass its array as an argument"
-            )
+            raise _outside(name, _shown(leaf), line)
+    for variable in outside:
+        if any(np.may_share_memory(variable._array, array) for array in first.trace.captured):
+            raise _outside(name, f"the data of {_shown(variable)}", "a line that reads '.data'")
     results = _results(name, first.result, expected)
     values = [r.value for r in results if isinstance(r.value, Value)]
     return Traces(Program(first.arguments, first.trace.steps, values), expected, results, expected)
@@ -103,12 +109,20 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
                 f"{trace.failed or trace.line()}: {error}"
             ) from error
         finally:
+            trace.ended = True
             tracing.reset(token)
 
 
 def is_traced(x: Any) -> bool:
     """Say whether an argument is an array, or a number that is no part of the key."""
     return isinstance(x, np.ndarray | np.generic) or type(x) in (float, complex)
+
+
+def _outside(name: str, what: str, line: str) -> CompileError:
+    return CompileError(
+        f"{name} cannot be compiled: {what} from outside takes part, at {line}; it would be a constant in "
+        "every later call, so pass its array as an argument"
+    )
 
 
 def _copied(x: Any) -> Any:
@@ -187,6 +201,8 @@ def _result(name: str, x: Any, y: Any) -> Result:
             )
         x, y, form = getattr(x, "_value", x), y._array, "constant" if y._edge is None else "leaf"
     if not isinstance(x, Traced | np.ndarray | np.generic):
+        if type(x) is not type(y) or not (x is y or x == y):
+            raise _differs(name, f"{x!r} where the plain call gives {y!r}")
         return Result(x, None)
     plain = concrete(x)
     if np.shape(plain) != np.shape(y) or np.result_type(plain) != np.result_type(y) or not _close(plain, y):
