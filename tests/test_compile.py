@@ -469,6 +469,13 @@ class TestWriting:
         with pytest.raises(CompileError, match="two that share memory"):
             c(x[1:], x[:-1])
 
+    @pytest.mark.parametrize(
+        ("f", "argument"),
+        [(lambda d: d.update(w=d["w"] * 2), {"w": np.ones(2)}), (lambda x: x.append(x[0] * 2), [np.ones(2)])],
+    )
+    def test_into_a_list_or_dict_is_refused(self, f, argument):
+        assert "changes a list or dict" in refusal(f, argument)
+
     def test_into_what_was_made_inside(self):
         def f(x):
             y = np.zeros_like(x)

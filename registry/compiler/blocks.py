@@ -76,7 +76,7 @@ class _Block(Writer):
         outs: list[str] = []
         body: list[str] = []
         for x, value in zip(given, group.inputs, strict=True):
-            self.names[id(value)] = self._input(x, value, body)
+            self.names[value] = self._input(x, value, body)
         for out in group.outs:
             if out.shape == group.shape:
                 name = f"out{len(outs)}"
@@ -85,7 +85,7 @@ class _Block(Writer):
                     f"{name} = {self.called(np.empty)}({self._whole()}, {self.expression(out.dtype)})"
                 )
                 body.append(f"{name}_ = {name}[lo:hi]")
-                self.names[id(out)] = f"{name}_"
+                self.names[out] = f"{name}_"
         for step in group.steps:
             if is_reduction(step):
                 name = f"parts{len(reductions)}"
@@ -109,14 +109,12 @@ class _Block(Writer):
         if scratch:
             lines.append("        unused.append(scratch)")
         lines.append(f"    {self.bind('run', threads.run)}({total}, compute)")
-        put_together = {
-            id(step.outs[0]): f"{self.called(step.call)}({name}, None)" for step, name in reductions
-        }
+        put_together = {step.outs[0]: f"{self.called(step.call)}({name}, None)" for step, name in reductions}
         names = iter(outs)
         results = [
             next(names) + ("" if self.row or len(out.shape) == 1 else f".reshape({out.shape})")
             if out.shape == group.shape
-            else put_together[id(out)]
+            else put_together[out]
             for out in group.outs
         ]
         lines.append(f"    return {', '.join(results)},")
@@ -139,20 +137,20 @@ class _Block(Writer):
         body.append(f"{x}_ = {x}[lo:hi]")
         return f"{x}_"
 
-    def _uses(self) -> dict[int, int]:
-        left: dict[int, int] = {}
+    def _uses(self) -> dict[Value, int]:
+        left: dict[Value, int] = {}
         for step in self.group.steps:
             for value in step.inputs():
-                left[id(value)] = left.get(id(value), 0) + 1
+                left[value] = left.get(value, 0) + 1
         return left
 
     def _release(self, step: Step) -> None:
         """Give back the scratch arrays of values that no later step reads."""
         for value in (*step.inputs(), *step.outs):
             if value in step.inputs():
-                self.left[id(value)] -= 1
-            name = self.names.get(id(value))
-            if self.left.get(id(value), 0) == 0 and name and name.startswith("t"):
+                self.left[value] -= 1
+            name = self.names.get(value)
+            if self.left.get(value, 0) == 0 and name and name.startswith("t"):
                 free = self.free.setdefault(value.dtype, [])
                 if name not in free:
                     free.append(name)
@@ -160,22 +158,22 @@ class _Block(Writer):
     def _target(self, step: Step) -> str:
         """Give the array that a step writes into: an input that dies here, where there is one."""
         (out,) = step.outs
-        if id(out) in self.names:
-            return self.names[id(out)]
+        if out in self.names:
+            return self.names[out]
         uses = list(step.inputs())
         for value in uses if step.call is not np.where else values_in(step.args[2]):
-            name = self.names.get(id(value), "")
-            dies = self.left.get(id(value)) == uses.count(value)
+            name = self.names.get(value, "")
+            dies = self.left.get(value) == uses.count(value)
             if dies and name.startswith("t") and value.dtype == out.dtype:
-                self.names[id(out)] = name
-                self.names[id(value)] = f"({name})"  # its array is the result's now
+                self.names[out] = name
+                self.names[value] = f"({name})"  # its array is the result's now
                 return name
         if free := self.free.get(out.dtype):
-            self.names[id(out)] = free.pop()
+            self.names[out] = free.pop()
         else:
-            self.names[id(out)] = f"t{len(self.slots)}"
+            self.names[out] = f"t{len(self.slots)}"
             self.slots.append((f"t{len(self.slots)}", self.expression(out.dtype)))
-        return self.names[id(out)]
+        return self.names[out]
 
     def _step(self, step: Step) -> list[str]:
         args = self.operands(step)

@@ -38,8 +38,8 @@ class Source(Writer):
         """Take the number out of arrays of one."""
         for value in self.program.arguments:
             if value.layout.kind == "array" and value.shape == () and not value.memory.written:
-                given = self.names[id(value)]
-                self.names[id(value)] = f"{given}_number"
+                given = self.names[value]
+                self.names[value] = f"{given}_number"
                 self.write(f"{given}_number = {given}[()]")
 
     def steps(self) -> None:
@@ -61,10 +61,11 @@ class Source(Writer):
             return f"if {'not ' if step.call.way else ''}{self.expression(step.args[0])}: return OTHER"
         if not step.outs:
             return self.call(step)
-        outs = ", ".join(map(self.name, step.outs))
         if taken := self.buffers.taken.get(i):
-            call = self.called(step.call)
-            return f"{outs} = {call}({', '.join(self.operands(step))}, out={self.name(taken)})"
+            operands, target = self.operands(step), self.name(taken)
+            self.names[step.outs[0]] = target
+            return f"{target} = {self.called(step.call)}({', '.join(operands)}, out={target})"
+        outs = ", ".join(map(self.name, step.outs))
         if not step.several and step.outs[0].shape == () and step.outs[0].memory.written:
             return f"{outs} = {self.called(np.asarray)}({self.call(step)})"  # a scalar is not written into
         if step.several and len(step.outs) == 1:
@@ -94,8 +95,9 @@ class Source(Writer):
 
 def _of_numbers(step: Step) -> bool:
     """Say whether a step is one of single floating numbers, which Python's operators take as NumPy does."""
-    if any(value.memory.written for value in step.inputs()):
+    values = [*step.outs, *step.inputs()]
+    if any(value.memory.written or value.shape for value in values):
         return False
-    dtypes = [value.dtype for value in (*step.outs, *step.inputs())]
-    numbers = all(value.shape == () for value in (*step.outs, *step.inputs()))
-    return numbers and all(dtype is None or dtype.kind in "fc" for dtype in dtypes)
+    if isinstance(step.call, np.ufunc) and all(value.dtype is None for value in step.inputs()):
+        return False  # NumPy makes a scalar of its own of a Python number
+    return all(value.dtype is None or value.dtype.kind in "fc" for value in values)

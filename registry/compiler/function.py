@@ -18,7 +18,7 @@ from registry.modes import recording
 from registry.numpy_protocol import NumPyProtocol
 from registry.structures import places
 
-_CONSTANT = (int, str, bytes, slice, type(None), type(Ellipsis), np.dtype)  # values of a plan's key
+_CONSTANT = (int, str, bytes, type(None), type(Ellipsis), np.dtype)  # values of a plan's key
 KEPT = 64  # kinds of arguments that a function has plans for; of more, the oldest one is forgotten
 WAYS = 8  # through the branches of a function, for arguments of one kind
 

@@ -73,20 +73,20 @@ def _first_group(steps: list[Step]) -> tuple[Group, list[Step], list[Step]]:
     group = Group(_shape(steps[0]) or (), steps[0].errors)
     before: list[Step] = []
     after: list[Step] = []
-    own: set[int] = set()  # values that the group computes
-    late: set[int | Memory] = set()  # values known only after it, and memory written only then
+    own: set[Value] = set()  # values that the group computes
+    late: set[Value | Memory] = set()  # values known only after it, and memory written only then
     for step in steps:
         memory = {v.memory.root() for v in (*step.inputs(), *step.outs) if v.memory.written}
-        inputs = {id(value) for value in step.inputs()}
+        inputs = set(step.inputs())
         if inputs & late or memory & late:
             after.append(step)
-            late |= {*map(id, step.outs), *memory}
+            late |= {*step.outs, *memory}
         elif _shape(step) == group.shape and step.errors == group.errors:
             group.steps.append(step)
-            (late if is_reduction(step) else own).update(map(id, step.outs))
+            (late if is_reduction(step) else own).update(step.outs)
         elif inputs & own:
             after.append(step)
-            late |= {*map(id, step.outs), *memory}
+            late |= {*step.outs, *memory}
         else:
             before.append(step)
     return group, before, after
@@ -115,7 +115,10 @@ def is_elementwise(step: Step) -> bool:
         return step.call in COPYING and _converts(step)
     if elementwise_ufunc(step) or step.call in COPYING:
         return step.call not in COPYING or _converts(step)
-    return step.call is np.where and len(step.args) == 3 and not step.kwargs
+    if step.call is not np.where or len(step.args) != 3 or step.kwargs:
+        return False
+    condition = step.args[0]
+    return isinstance(condition, Value) and condition.dtype == bool
 
 
 def _converts(step: Step) -> bool:
@@ -139,16 +142,12 @@ def _sliceable(value: Value, shape: tuple[int, ...]) -> bool:
 
 def _find_ends(group: Group, program: Program, order: Iterable[Step | Group]) -> None:
     """Say what a group reads from outside, and which of its values are read outside."""
-    made = {id(out) for step in group.steps for out in step.outs}
-    read = {id(value) for value in program.results}
+    made = {out for step in group.steps for out in step.outs}
+    read = set(program.results)
     for other in order:
         if other is not group:
             for step in other.steps if isinstance(other, Group) else [other]:
-                read.update(id(value) for value in step.inputs())
-    seen: set[int] = set()
-    for step in group.steps:
-        for value in step.inputs():
-            if id(value) not in made | seen:
-                seen.add(id(value))
-                group.inputs.append(value)
-        group.outs += [out for out in step.outs if id(out) in read]
+                read.update(step.inputs())
+    inputs = [value for step in group.steps for value in step.inputs() if value not in made]
+    group.inputs = list(dict.fromkeys(inputs))
+    group.outs = [out for step in group.steps for out in step.outs if out in read]

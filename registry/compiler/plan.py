@@ -43,7 +43,7 @@ class Plan:
         self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
         self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
         source = self.source = Source(self.program)
-        self.given: dict[int, str] = {}
+        self.given: dict[Value, str] = {}
         self.guard(args, kwargs)
         source.arguments()
         source.steps()
@@ -95,7 +95,7 @@ class Plan:
                 self.take(place, branch, arguments)
         elif is_traced(x):
             value = next(arguments)
-            source.names[id(value)] = self.given[id(value)] = name
+            source.names[value] = self.given[value] = name
             kind = source.bind(f"type_{name}", type(x))
             if isinstance(x, np.ndarray):
                 dtype = source.bind(f"dtype_{name}", x.dtype)
@@ -128,11 +128,8 @@ class Plan:
         if tree is None:
             return "None"
         if isinstance(tree, dict):
-            return (
-                "{"
-                + ", ".join(f"{self.source.expression(k)}: {self.tree(x, written)}" for k, x in tree.items())
-                + "}"
-            )
+            branches = [f"{self.source.expression(k)}: {self.tree(x, written)}" for k, x in tree.items()]
+            return "{" + ", ".join(branches) + "}"
         if isinstance(tree, list):
             return "[" + ", ".join([self.tree(x, written) for x in tree]) + "]"
         if isinstance(tree, tuple):
@@ -145,8 +142,8 @@ class Plan:
         memory, before = final.memory.root(), original.memory.root()
         shared = owners.setdefault(memory, before) is not before or final.is_constant
         if result.form in ("array", "leaf", "constant"):
-            if id(final) in self.given and memory is before:
-                name = self.given[id(final)]
+            if final in self.given and memory is before:
+                name = self.given[final]
             elif final.shape == ():
                 name = f"{source.called(np.array)}({name})"
             elif shared or (memory is not before and final.memory.outside):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from registry.backward import Output
 from registry.compiler.traced import Traced, concrete, traced_in
 from registry.compiler.values import Branch, Layout, Step, Value, replaced
 from registry.errors import CompileError
@@ -46,9 +47,7 @@ class Trace:
         self.known: set[int] = set()  # the functions recorded here
         self.leaves: dict[int, tuple[Any, str]] = {}  # weak references: who holds a leaf matters to passes
         self.captured: list[Any] = []
-        self.stored: list[
-            tuple[str, Any]
-        ] = []  # what operators run whole gave, to be compared with another trace
+        self.stored: list[tuple[str, Any]] = []  # results of operators run whole, for the comparison
         self.ended = False
         self.failed = ""  # where the last call of NumPy raised an error
         self.errors: dict[str, Any] = {**np.geterr()}
@@ -111,6 +110,10 @@ class Trace:
     def results(self, step: Step, result: Any, inputs: Sequence[Traced]) -> Any:
         """Make traced arrays of what a step gave."""
         step.several = isinstance(result, tuple | list)
+        if step.several and any(isinstance(x, tuple | list) for x in result):
+            raise self.refusal(
+                f"{step.name} gives lists in lists", "call it outside of the compiled function"
+            )
 
         def made(x: Any) -> Any:
             if x is None:
@@ -135,19 +138,11 @@ class Trace:
 
     def branch(self, x: Traced) -> bool:
         """Say which way the function goes here, and let the plan be for this way alone."""
-        if (
-            self.active
-            and type(self.active[-1]) not in self.opaque
-            and not hasattr(self.active[-1], "_original")
-        ):
-            raise self.refusal(
-                "'if', 'while', 'and', 'or' or 'not' asks for a value of the data", "use np.where"
-            )
+        question = "'if', 'while', 'and', 'or' or 'not' asks for a value of the data"
+        if self.active and not (type(self.active[-1]) in self.opaque or is_whole(self.active[-1])):
+            raise self.refusal(question, "use np.where")
         if any(target.memory.outside for step in self.steps for target in step.writes):
-            raise self.refusal(
-                "'if', 'while', 'and', 'or' or 'not' asks for a value after an argument was written into",
-                "write into a copy",
-            )
+            raise self.refusal(f"{question} after an argument was written into", "write into a copy")
         way = bool(x._value)
         self.steps.append(Step(Branch(way), (x._place,), {}, [], line=self.line()))
         return way
@@ -205,9 +200,8 @@ class Trace:
     def _check_edge(self, edge: Any) -> None:
         if edge is None:
             return
-        if isinstance(edge, Function) or hasattr(edge, "function"):
-            function = getattr(edge, "function", edge)
-            if id(function) not in self.known:
+        if isinstance(edge, Function | Output):
+            if id(edge.function if isinstance(edge, Output) else edge) not in self.known:
                 raise self.refusal(
                     "a Variable that was computed outside takes part",
                     "compute it inside, or pass its array as an argument",
@@ -231,6 +225,11 @@ class Trace:
     def after_backward(self) -> None:
         if tracing.get() is self and self.active:
             self.active.pop()
+
+
+def is_whole(function: Function) -> bool:
+    """Say whether this instance of an operator is one that is run whole."""
+    return hasattr(function, "_original")
 
 
 def _copied(x: Any) -> Any:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from registry.compiler.opaque import run_whole
-from registry.compiler.trace import Trace, tracing
+from registry.compiler.trace import Trace, is_whole, tracing
 from registry.compiler.traced import Traced, concrete
 from registry.compiler.values import Layout, Program, Value
 from registry.errors import CompileError
 from registry.state import default_registry
-from registry.structures import leaves, mapped
+from registry.structures import leaves, mapped, places
 from registry.variable import Variable
 
 
@@ -91,16 +91,22 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
             arguments.append(argument._place)
             return argument
 
-        args, kwargs = mapped(made, before)
+        given = args, kwargs = mapped(made, before)
+        entries = [(place, id(x)) for place, x in places(given)]
         token = tracing.set(trace)
         try:
             with default_registry().observing(trace):
-                return _Run(trace, arguments, f(*args, **kwargs))
+                result = f(*args, **kwargs)
+            if [(place, id(x)) for place, x in places(given)] != entries:
+                raise CompileError(
+                    f"{name} cannot be compiled: it changes a list or dict that it gets as an argument, "
+                    "which no plan does; change a copy of it, and return that"
+                )
+            return _Run(trace, arguments, result)
         except Exception as error:
-            stuck = [type(function) for function in trace.active if type(function) not in opaque]
-            stuck = [cls for cls in stuck if not hasattr(cls, "_original")]
-            if stuck:
-                opaque.add(stuck[-1])
+            operators = [type(function) for function in trace.active if not is_whole(function)]
+            if new := [cls for cls in operators if cls not in opaque]:
+                opaque.add(new[-1])
                 continue
             if isinstance(error, CompileError):
                 raise
@@ -136,13 +142,13 @@ def _shown(leaf: Variable) -> str:
 def _compare(name: str, first: _Run, second: _Run) -> None:
     """Refuse what differs between two traces of the same arguments: it is random, or has a state."""
     one, two = first.trace, second.trace
-    pairs: dict[int, Value] = dict(zip(map(id, first.arguments), second.arguments, strict=True))
+    pairs = dict(zip(first.arguments, second.arguments, strict=True))
 
     def same(a: Any, b: Any) -> bool:
         if isinstance(a, Value):
             if a.is_constant:
                 return isinstance(b, Value) and b.is_constant and _equal(a.constant, b.constant)
-            return pairs.get(id(a)) is b
+            return pairs.get(a) is b
         if isinstance(a, tuple | list):
             return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
         if isinstance(a, dict):
@@ -154,7 +160,7 @@ def _compare(name: str, first: _Run, second: _Run) -> None:
     for a, b in zip(one.steps, two.steps, strict=False):
         if a.name != b.name or not same(a.args, b.args) or not same(a.kwargs, b.kwargs):
             raise _changing(name, a.line)
-        pairs.update(zip(map(id, a.outs), b.outs, strict=False))
+        pairs.update(zip(a.outs, b.outs, strict=False))
     if len(one.steps) != len(two.steps):
         longer = max(one.steps, two.steps, key=len)
         raise _changing(name, longer[min(len(one.steps), len(two.steps))].line)

@@ -20,7 +20,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {}
-        self.names: dict[int, str] = {}
+        self.names: dict[Value, str] = {}
         self._called: dict[Any, str] = {}
 
     def bind(self, name: str, x: Any) -> str:
@@ -32,13 +32,13 @@ class Writer:
 
     def name(self, value: Value) -> str:
         """Give the name of a value."""
-        if id(value) not in self.names:
-            self.names[id(value)] = (
+        if value not in self.names:
+            self.names[value] = (
                 self.bind(f"c{len(self.names)}", _number_of(value))
                 if value.is_constant
                 else f"v{len(self.names)}"
             )
-        return self.names[id(value)]
+        return self.names[value]
 
     def expression(self, x: Any) -> str:
         """Write an argument of a call."""
@@ -62,14 +62,9 @@ class Writer:
 
     def operands(self, step: Step) -> list[str]:
         """Write the arguments; numbers beside arrays as NumPy's, which saves 0.5 us."""
-        if (
-            step.outs
-            and step.call in _ARITHMETIC
-            and len({value.dtype for value in (*step.inputs(), *step.outs)}) == 1
-        ):
-            dtype = step.outs[0].dtype
-            if dtype.kind in "fc":
-                return [self.number(x, dtype) for x in step.args]
+        dtypes = {value.dtype for value in (*step.inputs(), *step.outs)}
+        if step.call in _ARITHMETIC and step.outs and len(dtypes) == 1 and step.outs[0].dtype.kind in "fc":
+            return [self.number(x, step.outs[0].dtype) for x in step.args]
         return [self.expression(x) for x in step.args]
 
     def index(self, x: Any) -> str:
@@ -85,9 +80,9 @@ class Writer:
         """Write a number; Python's as NumPy's of the result's dtype, which takes half of the time."""
         if isinstance(x, Value):
             return self.name(x)
-        if isinstance(x, np.generic):
-            return self.bind(f"k{len(self.namespace)}", x)
-        return self.bind(f"k{len(self.namespace)}", dtype.type(x)) if dtype is not None else f"({x!r})"
+        if isinstance(x, np.generic) or dtype is None:
+            return self.expression(x)
+        return self.bind(f"k{len(self.namespace)}", dtype.type(x))
 
     def called(self, call: Callable[..., Any]) -> str:
         """Give the name of what is called."""
