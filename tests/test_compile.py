@@ -416,6 +416,23 @@ class TestOutside:
                 model.weights["more"][0] += 1.0
                 np.testing.assert_array_equal(c(np.ones(2)), model.loss(np.ones(2)))
 
+    def test_as_a_method_it_is_compiled_for_each_object(self):
+        class Model:
+            def __init__(self, scale):
+                self.scale = scale
+
+            @compiled
+            def scaled(self, x):
+                return x * self.scale
+
+        one, two = Model(2.0), Model(3.0)
+        for _ in range(2):
+            assert one.scaled(np.ones(1)) == 2
+            assert two.scaled(np.ones(1)) == 3
+        one.scale = 5.0
+        assert one.scaled(np.ones(1)) == 5
+        assert repr(one.scaled) == "<compile(scaled): 1 plans>"
+
     def test_the_data_of_a_variable_is_refused(self):
         w = Variable(np.array([1.0, 2.0]), name="weight")
         assert "the data of the Variable 'weight' from outside" in refusal(lambda x: x * w.data, np.ones(2))

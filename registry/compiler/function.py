@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -23,10 +24,19 @@ KEPT = 64  # kinds of arguments that a function has plans for; of more, the olde
 WAYS = 8  # through the branches of a function, for arguments of one kind
 
 
-class CompiledFunction:
-    """What `compile` gives; call it as the function itself."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+
+class CompiledFunction(Generic[P, T]):
+    """What `compile` gives; call it as the function itself.
+
+    As a method, it keeps a compiled function for each object.
+    """
+
+    __name__: str
+
+    def __init__(self, f: Callable[P, T]) -> None:
         functools.update_wrapper(self, f)
         self.__name__ = f"compile({getattr(f, '__name__', f)})"
         self._f = f
@@ -34,21 +44,28 @@ class CompiledFunction:
         self._lock = threading.Lock()
         self._latest: Callable[..., Any] = _none_yet
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             result = self._latest(args, kwargs)
         except Exception as error:
             return self._plainly(error, args, kwargs)
-        return self._otherwise(args, kwargs) if result is OTHER else result
+        return self._otherwise(args, kwargs) if result is OTHER else cast("T", result)
 
-    def _plainly(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def __get__(self, owner: Any, cls: type | None = None) -> CompiledFunction[..., T]:
+        if owner is None:
+            return self
+        bound: CompiledFunction[..., T] = CompiledFunction(MethodType(self._f, owner))
+        vars(owner)[self._f.__name__] = bound  # which is found there from now on
+        return bound
+
+    def _plainly(self, error: Exception, args: Any, kwargs: Any) -> T:
         """Call the function itself where a step failed: it may catch the error, or give its own."""
         plans = self._plans.get(self._key(args, kwargs), [])
         if any(plan.writes_outside for plan in plans):
             raise error
         return self._f(*args, **kwargs)
 
-    def _otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _otherwise(self, args: Any, kwargs: Any) -> T:
         """Look for a plan for these arguments, or make one."""
         if tracing.get() is not None:  # inside another compiled function, it is a part of that
             return self._f(*args, **kwargs)
@@ -62,7 +79,7 @@ class CompiledFunction:
                 return self._plainly(error, args, kwargs)
             if result is not OTHER:
                 self._latest = plan.run
-                return result
+                return cast("T", result)
         if len(plans) == WAYS:
             lines = "; ".join({line: None for plan in plans for line in plan.branches})
             raise CompileError(
@@ -78,22 +95,31 @@ class CompiledFunction:
             while len(self._plans) > KEPT:
                 del self._plans[next(iter(self._plans))]
         self._latest = plan.run
-        return traces.called
+        return cast("T", traces.called)
 
-    def plan(self, *args: Any, **kwargs: Any) -> Plan:
-        """Give what is run for such arguments; print it to read it."""
+    def plan(self, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """Call the function, and give what is run for such arguments; print it to read it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from registry import compile
+        >>> plan = compile(lambda x: np.exp(x) * np.exp(x)).plan(np.ones(3))
+        >>> [step.name for step in plan.program.steps]
+        ['exp', 'multiply']
+        """
         key = self._key(args, kwargs)  # before the call, which may write into them
         self(*args, **kwargs)
         plans = self._plans[key]
         return next((plan for plan in plans if plan.run is self._latest), plans[0])
 
-    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
+    def _key(self, args: Any, kwargs: Any) -> Hashable:
         return _kind((args, kwargs)), recording.get()
 
     def __repr__(self) -> str:
         return f"<{self.__name__}: {sum(map(len, self._plans.values()))} plans>"
 
-    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _check(self, args: Any, kwargs: Any) -> None:
         given = [*enumerate(args), *kwargs.items()]
         for place, x in [leaf for name, tree in given for leaf in places(tree, str(name))]:
             if isinstance(x, NumPyProtocol):
@@ -128,6 +154,45 @@ def _kind(x: Any) -> Hashable:
     return type(x), None if is_traced(x) else x
 
 
-def compile(f: Callable[..., Any]) -> CompiledFunction:
-    """Give a function that computes the same, and is recorded only the first time."""
+def compile(f: Callable[P, T]) -> CompiledFunction[P, T]:
+    """Give a function that computes the same, and is recorded only the first time.
+
+    A call with arguments of a new kind (structure, shapes, dtypes) traces `f`, once plainly
+    and twice on stand-ins for its arrays; later calls run what NumPy did: without recording,
+    without what nobody reads, equal parts once, large arrays block by block on several
+    threads. Compile the gradient, not only the function: ``compile(value_and_grad(f))``.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, numbers, and nested tuples, lists and dicts of them. It may ask for shapes
+        and dtypes, and take branches on the data; each way through them is traced.
+
+    Returns
+    -------
+    CompiledFunction
+        With the arguments and results of `f`. Its method `plan` shows what is run.
+
+    Raises
+    ------
+    CompileError
+        From a call that meets arguments of a new kind, where `f` cannot be replayed: the
+        message says why, with operator and line. Numbers of the data made Python's, shapes
+        that depend on the data, random numbers, and Variables from outside are such.
+
+    Notes
+    -----
+    Results agree to the last digit or two: sums of large arrays are added in another order,
+    and small powers are products. Arrays from outside are constants, as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from registry import compile, value_and_grad
+    >>> step = compile(value_and_grad(lambda w, x: np.sum((x @ w) ** 2)))
+    >>> step(np.array([1.0, 2.0]), np.eye(2))
+    (np.float64(5.0), array([2., 4.]))
+    >>> step(np.array([3.0, 4.0]), np.eye(2))
+    (np.float64(25.0), array([6., 8.]))
+    """
     return CompiledFunction(f)
