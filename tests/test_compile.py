@@ -183,6 +183,15 @@ class TestSimplification:
     def test_small_powers_are_products(self):
         assert self.steps(lambda x: x**2 + x**1, np.ones(3)) == ["square", "add"]
 
+    def test_two_products_with_numbers_are_one(self):
+        assert self.steps(lambda x: 2 * (x * 0.1) * -3, np.ones(3)) == ["multiply"]
+        assert self.steps(lambda x: 1e-200 * (x * 1e-200) * 1e300, np.ones(3)) == ["multiply"] * 3
+        agrees(lambda x: (2 * (x * 0.1) * -3, -(x * 2) * 3, -x * -x), (RNG.normal(size=3),))
+
+    def test_changes_of_sign_are_left_to_the_next_step(self):
+        assert self.steps(lambda x: np.exp(x) + -np.sin(x), np.ones(3)) == ["exp", "sin", "subtract"]
+        assert self.steps(lambda x: -np.exp(x) * 2, np.ones(3)) == ["exp", "multiply"]
+
     def test_two_transposes_are_none(self):
         assert self.steps(lambda x: x.T.T + 1, np.ones((2, 3))) == ["add"]
 

@@ -125,11 +125,13 @@ class _Simplifier:
         return None
 
     def signs(self, step: Step, out: Value) -> None:
-        """Leave out a change of sign that the next step can make."""
+        """Leave out a change of sign, or a product with a number, that the next step can make."""
         a, b = step.args
         if out.dtype is None or out.dtype.kind not in "fc":
             return
         if step.call is np.multiply:
+            if (scaled := _scaled(a, b, out) or _scaled(b, a, out)) is not None:
+                step.args = a, b = scaled
             if (number := _number(b)) is not None and (inner := _negated(a)) is not None:
                 step.args = inner, -out.dtype.type(number)
             elif (number := _number(a)) is not None and (inner := _negated(b)) is not None:
@@ -191,6 +193,24 @@ def _negated(x: Any) -> Any:
         return None
     (inner,) = step.args
     return inner if _alike(inner, x) else None
+
+
+def _scaled(x: Any, by: Any, out: Value) -> Any:
+    """Give factors of a product of a number with a product that has one already, where both are moderate."""
+    number, step = _number(by), x.step if isinstance(x, Value) and _alike(x, out) else None
+    if number is None or step is None or step.call is not np.multiply or step.kwargs or not step.settled:
+        return None
+    for inner, factor in (step.args, step.args[::-1]):
+        known = _number(factor)
+        if known is not None and _alike(inner, out) and _moderate(known, out) and _moderate(number, out):
+            return inner, out.dtype.type(known) * out.dtype.type(number)
+    return None
+
+
+def _moderate(number: Any, out: Value) -> bool:
+    """Say whether a number is so far from the ends of a dtype that products do not over- or underflow."""
+    rounding = np.finfo(out.dtype).eps
+    return bool(rounding < abs(number) < 1 / rounding)
 
 
 def _number(x: Any) -> Any:
