@@ -103,6 +103,38 @@ class TestReplay:
             ({"w": RNG.normal(size=2), "n": 3},),
         )
 
+    def test_guard_mode_and_checkpoints(self):
+        f = value_and_grad(lambda x: np.sum(registry.checkpoint(lambda y: np.sin(np.exp(y)))(x)))
+        with registry.guard():
+            agrees(f, (RNG.normal(size=3),), (RNG.normal(size=3),))
+
+    def test_products_with_jacobians(self):
+        f = lambda x: np.exp(x) * np.sum(x)  # noqa: E731
+
+        def pulled(x, g):
+            value, pull_back = registry.vjp(f, x)
+            return value, pull_back(g)
+
+        for g in (pulled, lambda x, t: registry.jvp(f, (x,), (t,))):
+            agrees(g, *[(RNG.normal(size=3), RNG.normal(size=3)) for _ in range(2)])
+
+    def test_a_minimisation_by_scipy(self):
+        optimize = pytest.importorskip("scipy.optimize")
+        f = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)  # noqa: E731
+        options = {"jac": compiled(grad(f)), "hessp": compiled(hvp(f)), "method": "Newton-CG", "tol": 1e-9}
+        np.testing.assert_allclose(optimize.minimize(compiled(f), np.full(4, 2.0), **options).x, np.ones(4))
+
+    def test_the_likelihood_of_a_gaussian_process(self):
+        x, y = np.linspace(0, 1, 12), RNG.normal(size=12)
+
+        def likelihood(theta):
+            length, scale, noise = np.exp(theta)
+            k = scale * np.exp(-0.5 * ((x[:, None] - x[None, :]) / length) ** 2) + noise * np.eye(12)
+            lower = np.linalg.cholesky(k)
+            return 0.5 * y @ np.linalg.solve(k, y) + np.sum(np.log(np.diag(lower)))
+
+        agrees(value_and_grad(likelihood), (np.array([-1.0, 0.2, -1.0]),), (np.array([-0.5, 0.1, -2.0]),))
+
     def test_numbers(self):
         agrees(value_and_grad(lambda x, y: x**2 * y, (0, 1)), (2.0, 3.0), (4.0, 5.0), (np.float32(2), 3.0))
 
