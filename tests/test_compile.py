@@ -138,6 +138,9 @@ class TestReplay:
     def test_numbers(self):
         agrees(value_and_grad(lambda x, y: x**2 * y, (0, 1)), (2.0, 3.0), (4.0, 5.0), (np.float32(2), 3.0))
 
+    def test_numpys_functions_of_python_numbers_give_numpys(self):
+        agrees(lambda x: (np.square(x), np.add(x, x), x * x, np.negative(x), 2 * x), (2.0,), (3.0,))
+
     def test_a_python_float_stays_weak(self):
         c = agrees(lambda x, rate: x * rate, (np.ones(2, np.float32), 0.5), (np.ones(2, np.float32), 0.25))
         assert repr(c) == "<compile(<lambda>): 1 plans>"
@@ -150,7 +153,9 @@ class TestReplay:
     def test_each_kind_of_arguments_has_a_plan(self):
         f = value_and_grad(lambda x: np.sum(x * x))
         fortran = np.asfortranarray(RNG.normal(size=(2, 3)))
-        agrees(f, (np.ones(2),), (np.ones(3),), (np.ones(2, np.float32),), (fortran,), (fortran[:, ::2],))
+        kinds = [np.ones(2), np.ones(3), np.ones(2, np.float32), fortran, fortran[:, ::2], fortran.copy("C")]
+        c = agrees(f, *[(x,) for x in kinds])
+        assert repr(c) == "<compile(value_and_grad(<lambda>)): 6 plans>"
 
     def test_keyword_arguments_and_defaults(self):
         c = compiled(lambda x, *, scale=2.0: x * scale)
@@ -409,6 +414,17 @@ class TestRefused:
 
         assert "keep nothing outside" in refusal(f, np.ones(2))
 
+    def test_a_stand_in_that_is_used_later(self):
+        kept = []
+
+        def f(x):
+            kept.append(x)
+            return x * 2
+
+        compiled(f)(np.ones(2))
+        with pytest.raises(CompileError, match="keep nothing outside"):
+            kept[-1] + 1
+
     def test_plain_arrays_are_not_written_into(self):
         def f(x):
             y = np.zeros(2)
@@ -442,10 +458,11 @@ class TestOutside:
                 self.scale = 2.0
                 self.weights = {"w": np.array([1.0, 2.0]), "more": [3.0]}
 
-            def __call__(self, x):
-                return x * self.scale * self.weights["w"] + self.weights["more"][0]
+            def loss(self, x):
+                return self.scaled(x) + self.weights["more"][0]
 
-            loss = __call__
+            def scaled(self, x):
+                return x * self.scale * self.weights["w"]
 
         model = Model()
         for c in (compiled(lambda x: model.loss(x)), compiled(model.loss)):
@@ -516,6 +533,23 @@ class TestWriting:
             np.testing.assert_array_equal(c(x), [2 * n, 0])
         np.testing.assert_array_equal(x, [3, 0])
 
+    def test_into_an_argument_that_nothing_reads(self):
+        def f(x):
+            x[0] += 1
+
+        c = compiled(f)
+        x = np.zeros(2)
+        for _ in range(3):
+            assert c(x) is None
+        np.testing.assert_array_equal(x, [3, 0])
+
+    def test_into_an_argument_before_a_branch_is_refused(self):
+        def f(x):
+            x += 1
+            return x if np.sum(x) > 0 else -x
+
+        assert "after an argument was written into" in refusal(f, np.ones(2))
+
     def test_into_one_of_two_arguments_that_share_memory_is_refused(self):
         def f(x, y):
             x += y
@@ -571,6 +605,36 @@ class TestOperatorsRunWhole:
         f = value_and_grad(lambda x: np.sum(Logarithm()(x * 2) ** 2))
         c = agrees(f, (np.array([1.0, 2.0]),), (np.array([3.0, 4.0]),))
         assert "forward of Logarithm" in [s.name for s in c.plan(np.array([1.0, 2.0])).program.steps]
+
+    def test_they_see_whose_gradient_is_wanted(self, fresh):
+        class Product(Function):
+            def forward(self, a, b):
+                return np.asarray(a) * b
+
+            def backward(self, gy):
+                assert self.needs_grad == (True, False)
+                (_, b), (y,) = self.xs, self.ys
+                return np.asarray(gy) * b + 0 * y, None
+
+        fresh()
+        agrees(
+            grad(lambda a, b: np.sum(Product()(a, b))),
+            *[(RNG.normal(size=3), RNG.normal(size=3)) for _ in "ab"],
+        )
+
+    def test_a_second_derivative_by_what_forward_counted_is_that_of_the_function(self, fresh):
+        class Counting(Function):
+            def forward(self, x):
+                self.count = int(np.sum(np.asarray(x) > 0))
+                return x * x * self.count
+
+            def backward(self, gy):
+                (x,) = self.xs
+                return 2 * x * gy * self.count
+
+        fresh()
+        f = grad(lambda x: np.sum(grad(lambda x: np.sum(Counting()(x) ** 2))(x)))
+        agrees(f, (np.array([1.0, -2.0, 3.0]),), (np.array([1.0, 2.0, 3.0]),), (np.array([-1.0, 2.0, -3.0]),))
 
     def test_a_random_one_is_refused(self, fresh):
         class Noise(Function):

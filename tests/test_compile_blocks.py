@@ -158,6 +158,20 @@ def test_an_error_state_inside_holds_in_blocks():
     agrees(f, np.zeros(SIZE))
 
 
+def test_steps_of_another_error_state_are_no_part_of_a_group():
+    def f(x):
+        with np.errstate(divide="ignore"):
+            y = np.log(x) + 1
+        return y, np.log(x + 0) * 2
+
+    c = compiled(f)
+    c(np.ones(SIZE))
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        c(np.zeros(SIZE))
+    with np.errstate(divide="ignore"):
+        assert len(groups(c, np.ones(SIZE))) == 2
+
+
 def test_nothing_is_kept_between_calls():
     x = RNG.normal(size=SIZE)
     c = compiled(value_and_grad(lambda x: np.sum(np.tanh(x) * np.exp(-(x**2)))))

@@ -48,17 +48,14 @@ class Buffers:
     def _owned(self, step: Step) -> list[Value]:
         """Give the large results whose arrays are new, and nobody else's."""
         inputs = {value.memory.root() for value in step.inputs()}
-        return [
-            out for out in step.outs
-            if out.nbytes >= REUSED and out.memory.root() not in inputs and not out.memory.outside
-            and not out.memory.written
-        ]  # fmt: skip
+        new = [out for out in step.outs if out.memory.root() not in inputs and not out.memory.written]
+        return [out for out in new if out.shape and out.nbytes >= REUSED]
 
     def _chosen(self, i: int, step: Step, free: list[tuple[float, Value]]) -> Any:
         if step.call is not np.matmul and not elementwise_ufunc(step):
             return None
         (out,) = step.outs
-        if out.nbytes < REUSED or not contiguous(out) or out.memory.written:
+        if not out.shape or out.nbytes < REUSED or not contiguous(out) or out.memory.written:
             return None
         latest = i if step.call is not np.matmul else i - 1  # a product cannot go over its factors
         fitting = [

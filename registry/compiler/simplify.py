@@ -270,7 +270,7 @@ def _frozen(tree: Any) -> Hashable:
     if isinstance(tree, Value):
         if tree.is_constant and np.size(tree.constant) <= 16:
             array = np.asarray(tree.constant)
-            return "constant", array.dtype.str, array.shape, array.tobytes(), tree.layout.kind
+            return "constant", array.dtype.str, array.shape, array.tobytes()
         return "value", tree
     if isinstance(tree, tuple | list):
         return type(tree), tuple([_frozen(branch) for branch in tree])
