@@ -120,7 +120,8 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError("select takes as many conditions as choices, and at least one")
-    if any(np.asarray(plain(condition)).dtype != bool for condition in condlist):
+    conditions = [c if hasattr(c, "dtype") else np.asarray(c) for c in map(plain, condlist)]
+    if any(condition.dtype != bool for condition in conditions):
         raise TypeError("select takes conditions that are arrays of booleans")
     *choices, y = _of_one_type([*choicelist, default])
     for condition, choice in reversed(list(zip(condlist, choices, strict=True))):

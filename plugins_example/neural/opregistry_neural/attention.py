@@ -115,9 +115,10 @@ def dot_product_attention(
             raise ValueError(
                 f"dot_product_attention: {name} has shape {own[::-1]}; expected what broadcasts to {shape}"
             )
-    if mask is not None and np.asarray(mask).dtype != bool:
+    mask = mask if mask is None or hasattr(mask, "dtype") else np.asarray(mask)
+    if mask is not None and mask.dtype != bool:
         raise TypeError(
-            f"dot_product_attention: mask is {np.asarray(mask).dtype}; expected booleans, true where a query "
+            f"dot_product_attention: mask is {mask.dtype}; expected booleans, true where a query "
             "sees a key; numbers to be added go into bias"
         )
     return np.swapaxes(Attention(scale, is_causal)(query, key, value, bias, mask)[0], -2, -3)

@@ -57,7 +57,8 @@ def _in_rows(x: Any) -> Any:
 )
 def embed_id(x: Any, W: Any) -> Any:
     """Row of W for each integer in x; a row that several name gets the sum of their gradients."""
-    x, count = x.data if isinstance(x, Variable) else np.asarray(x), np.shape(W)[0]
+    x = x.data if isinstance(x, Variable) else x if hasattr(x, "dtype") else np.asarray(x)
+    count = np.shape(W)[0]
     if x.dtype.kind not in "iu":
         raise TypeError(f"embed_id: x must be integers, which name rows of W; got {x.dtype}")
     if x.size and not 0 <= x.min() <= x.max() < count:

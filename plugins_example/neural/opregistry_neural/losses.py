@@ -23,7 +23,9 @@ _FOCUSED: tuple[dict[str, float], ...] = ({"alpha": 0.25, "gamma": 2.0}, {"gamma
 
 def _plain(x: Any) -> Any:
     """Give what is no number to differentiate by as an array."""
-    return x.data if isinstance(x, Variable) else np.asarray(x)
+    if isinstance(x, Variable):
+        return x.data
+    return x if hasattr(x, "dtype") else np.asarray(x)  # of what stands in for an array there is no plain one
 
 
 def _labels(operator: str, name: str, labels: Any, shape: tuple[int, ...]) -> Any:
