@@ -622,6 +622,29 @@ class TestOperatorsRunWhole:
             *[(RNG.normal(size=3), RNG.normal(size=3)) for _ in "ab"],
         )
 
+    def test_what_they_keep_for_backward_is_not_overwritten(self, fresh):
+        class Exponential(Function):
+            def forward(self, x):
+                return np.exp(np.asarray(x))
+
+            def backward(self, gy):
+                (x,), (y,) = self.xs, self.ys
+                return np.asarray(gy) * y + 0 * x
+
+        class Shared(Function):
+            def forward(self, x):
+                self.half = np.asarray(x) / 2
+                return self.half * 4
+
+            def backward(self, gy):
+                self.half += 1 * np.asarray(gy)
+                return self.half
+
+        fresh()
+        x = RNG.normal(size=5000)  # arrays of that size are taken again
+        agrees(value_and_grad(lambda x: np.sum(Exponential()(x * 3 + 1) * 2 + 1)), (x,), (x / 2,))
+        agrees(value_and_grad(lambda x: np.sum(np.sin(Shared()(np.cos(x)) * 2))), (x,), (x / 2,))
+
     def test_a_second_derivative_by_what_forward_counted_is_that_of_the_function(self, fresh):
         class Counting(Function):
             def forward(self, x):

@@ -47,6 +47,7 @@ class Trace:
         self.known: set[int] = set()  # the functions recorded here
         self.leaves: dict[int, tuple[Any, str]] = {}  # weak references: who holds a leaf matters to passes
         self.captured: list[Any] = []
+        self.kept: dict[Value, list[Traced]] = {}  # what the instances of operators run whole keep
         self.stored: list[tuple[str, Any]] = []  # results of operators run whole, for the comparison
         self.ended = False
         self.failed = ""  # where the last call of NumPy raised an error
@@ -103,6 +104,7 @@ class Trace:
                 self.steps.append(step)
                 return None if result is None else target
         inputs = traced_in((args, kwargs))
+        inputs += [x for held in inputs for x in self.kept.get(held._place, ())]
         traced = self.results(step, result, inputs)
         self.steps.append(step)
         return traced

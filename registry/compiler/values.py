@@ -126,10 +126,12 @@ class Step:
     settled: bool = True
 
     def inputs(self) -> Iterator[Value]:
-        """Give the values that it reads, with repetitions."""
-        yield from values_in(self.args)
-        if self.kwargs:
-            yield from values_in(self.kwargs)
+        """Give the values that it reads, with repetitions; those that an operator's instance keeps, too."""
+        for value in (*values_in(self.args), *values_in(self.kwargs)):
+            yield value
+            if value.layout.kind == "object" and value.step is not None:
+                yield from value.step.inputs()
+                yield from value.step.outs
 
     @property
     def name(self) -> str:
