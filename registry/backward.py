@@ -53,8 +53,10 @@ def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, 
     All gradients are known before the first `grad` is touched, so an error on the
     way leaves every one as it was.
     """
-    pending = {_key(root._edge or start): seed}
-    found = _recording(_gradients, create_graph, [start], pending, root if retain_grad else None)
+    pending: dict[int, Any] = {}
+    waiting: dict[int, list[Function]] = {}
+    _arrive(root._edge or start, seed, pending, waiting)
+    found = _recording(_gradients, create_graph, pending, waiting, root if retain_grad else None)
     with _adding:
         sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
         for (variable, _, _), total in zip(found, sums, strict=True):
@@ -72,14 +74,13 @@ def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list
 
 
 def _passed_back(create_graph: bool, roots: Sequence[tuple[Variable, Any]]) -> list[tuple[Variable, Any]]:
-    starts: list[Function] = []
     pending: dict[Any, Any] = {}
+    waiting: dict[int, list[Function]] = {}
     for root, seed in roots:
-        if (start := root.creator) is not None:
-            key = _key(root._edge or start)
-            pending[key] = pending[key] + seed if key in pending else seed
-            starts.append(start)
-    return [(leaf, gradient) for leaf, gradient, _ in _gradients(create_graph, starts, pending, None)]
+        edge = root._edge
+        if edge and type(edge) is not ref:
+            _arrive(edge, seed, pending, waiting)
+    return [(leaf, gradient) for leaf, gradient, _ in _gradients(create_graph, pending, waiting, None)]
 
 
 def _recording(compute: Callable[..., T], create_graph: bool, *arguments: Any) -> T:
@@ -95,73 +96,98 @@ def _recording(compute: Callable[..., T], create_graph: bool, *arguments: Any) -
 
 
 def _gradients(
-    create_graph: bool, starts: Sequence[Function], pending: dict[Any, Any], retaining: Variable | None
+    create_graph: bool,
+    pending: dict[int, Any],
+    waiting: dict[int, list[Function]],
+    retaining: Variable | None,
 ) -> list[tuple[Variable, Any, bool]]:
     """Give each leaf (and, `retaining` a root's, each Variable in between) its gradient.
 
-    `pending` holds the gradients of the outputs of `starts`, and then what is on its way.
-    The flag beside a gradient says whether its array is ours alone. The first gradient
-    to arrive somewhere may belong to anybody; adding a second one makes an array of our
-    own, and further ones are added into it.
+    `pending` holds the gradients on their way, by the identity of what they arrive at, and
+    `waiting` the functions that have one, by generation: whatever a function passes back goes
+    to an earlier generation. The flag beside a gradient says whether its array is ours alone.
+    The first gradient to arrive somewhere may belong to anybody; adding a second one makes an
+    array of our own, and further ones are added into it.
     """
-    functions, leaves = reachable(starts)
     owned: set[Any] = set()
+    leaves: list[ReferenceType[Variable]] = []
     found: list[tuple[Variable, Any, bool]] = []
     observers = state.default.observers
     take, arrived = pending.pop, pending.get
     gys: Sequence[Any]
-    for function in functions:
-        gy = take(id(function), None)
-        if gy is not None:
-            if type(gy) is float64 and not function.scalars:
-                gy = np.asarray(gy)
-            gys = (gy,)
-        else:
-            gys = _arrived(function, pending) if type(function._output) is tuple else ()
-            if not gys:
-                continue
-        if observers is not None:
-            observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
-        if retaining is not None:
-            found += _held(function, gys, retaining)
-        try:
-            if create_graph:
-                gxs = function._backward_on_variables(gys)
+    for generation in range(max(waiting, default=-1), -1, -1):
+        for function in waiting.pop(generation, ()):
+            gy = take(id(function))
+            if type(gy) is list:
+                gys, gy = _of_each_output(function, gy), None
             else:
-                gxs = function.backward(*gys) if gy is None else function.backward(gy)
-        except Exception as error:
-            _explain(function, error)
-            raise
-        edges = function._edges
-        if type(gxs) is not tuple:
-            gxs = (gxs,)
-        if len(gxs) != len(edges):
-            gxs = _counted(function, gxs)
-        if observers is not None:
-            observers.after_backward(function=function, gxs=gxs)
-        for edge, like, gx in zip(edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
-            if edge is None or gx is None:
-                continue
-            if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
-                if type(gx) is not ndarray:
-                    gx = function._gradient(gx, create_graph)
-                if gx.shape != like.shape or gx.dtype is not like.dtype:
-                    gx = _fitted(function, gx, like, gys)
-            key = id(edge) if type(edge) is not Output else _key(edge)
-            before = arrived(key)
-            if before is None:
-                pending[key] = gx
-            elif key in owned:
-                np.add(before, gx, out=before)
-            else:
-                pending[key] = total = before + gx
-                if type(total) is ndarray:
-                    owned.add(key)
+                if type(gy) is float64 and not function.scalars:
+                    gy = np.asarray(gy)
+                gys = (gy,)
+            if observers is not None:
+                observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
+            if retaining is not None:
+                found += _held(function, gys, retaining)
+            try:
+                if create_graph:
+                    gxs = function._backward_on_variables(gys)
+                else:
+                    gxs = function.backward(*gys) if gy is None else function.backward(gy)
+            except Exception as error:
+                _explain(function, error)
+                raise
+            edges = function._edges
+            if type(gxs) is not tuple:
+                gxs = (gxs,)
+            if len(gxs) != len(edges):
+                gxs = _counted(function, gxs)
+            if observers is not None:
+                observers.after_backward(function=function, gxs=gxs)
+            for edge, like, gx in zip(edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
+                if edge is None or gx is None:
+                    continue
+                if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
+                    if type(gx) is not ndarray:
+                        gx = function._gradient(gx, create_graph)
+                    if gx.shape != like.shape or gx.dtype is not like.dtype:
+                        gx = _fitted(function, gx, like, gys)
+                key = id(edge)
+                before = arrived(key)
+                if before is None:
+                    if type(edge) is ref:
+                        leaves.append(edge)
+                    elif type(edge) is Output:
+                        _arrive(edge, gx, pending, waiting)
+                        continue
+                    elif edge.generation in waiting:
+                        waiting[edge.generation].append(edge)
+                    else:
+                        waiting[edge.generation] = [edge]
+                    pending[key] = gx
+                elif key in owned:
+                    np.add(before, gx, out=before)
+                else:
+                    pending[key] = total = before + gx
+                    if type(total) is ndarray:
+                        owned.add(key)
     for leaf in leaves:
-        variable, gradient = leaf(), arrived(id(leaf))
-        if variable is not None and gradient is not None:
-            found.append((variable, gradient, id(leaf) in owned))
+        variable = leaf()
+        if variable is not None:
+            found.append((variable, arrived(id(leaf)), id(leaf) in owned))
     return found
+
+
+def _arrive(edge: Function | Output, gy: Any, pending: dict[int, Any], waiting: dict[int, list[Function]]) -> None:
+    """Add a gradient to what is on its way to a function, and let the function wait for its turn."""
+    function, index = edge if isinstance(edge, Output) else (edge, None)
+    key = id(function)
+    if key not in pending:
+        waiting.setdefault(function.generation, []).append(function)
+    if index is None:
+        pending[key] = pending[key] + gy if key in pending else gy
+    else:
+        gys = pending.setdefault(key, [None] * len(function._output))
+        gys[index] = gy if gys[index] is None else gys[index] + gy
 
 
 def _held(function: Function, gys: Sequence[Any], root: Variable) -> list[tuple[Variable, Any, bool]]:
@@ -179,18 +205,8 @@ def _explain(function: Function, error: Exception) -> None:
         )
 
 
-def _key(edge: Edge) -> Any:
-    return (id(edge.function), edge.index) if type(edge) is Output else id(edge)
-
-
-def _arrived(function: Function, pending: dict[Any, Any]) -> Sequence[Any]:
-    """Take the gradient of each of several outputs; nothing if no one has any.
-
-    For an output that nothing used: zeros, or None where the function asks for it.
-    """
-    gys = [pending.pop((id(function), i), None) for i in range(len(function._output))]
-    if all(gy is None for gy in gys):
-        return ()
+def _of_each_output(function: Function, gys: Sequence[Any]) -> Sequence[Any]:
+    """Give `backward` a gradient of each output: for one that nothing used zeros, or None where it asks for that."""
     if not function.materialize_grads:
         return [_as_array(gy) for gy in gys]
     return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
