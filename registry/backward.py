@@ -1,18 +1,22 @@
 """The backward pass: each recorded function once, from the result towards the leaves.
 
+Functions wait by generation: whatever one passes back goes to an earlier generation, so
+that nothing has to be looked at beforehand.
+
 An edge says where a gradient goes: to a function, to one output of a function with
-several, or to a leaf. A leaf's edge is a weak reference: the graph that
-``create_graph`` hangs on ``x.grad`` must not keep ``x`` alive, or every such pass
-would leave a cycle behind.
+several, or to a leaf. Each has a generation, and the leaves are those of generation -1.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, Union
-from weakref import ReferenceType, ref
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from weakref import ref
 
 import numpy as np
 
@@ -25,12 +29,22 @@ if TYPE_CHECKING:
     from registry.function import Function
     from registry.variable import Variable
 
-Edge: TypeAlias = Union["Function", "Output", "ReferenceType[Variable]"]
+Edge: TypeAlias = Union["Function", "Output", "Leaf"]
 
-T = TypeVar("T")
 float64, ndarray = np.float64, np.ndarray
 _adding = threading.Lock()
 _generation = attrgetter("generation")
+
+
+class Leaf(ref):  # type: ignore[type-arg]
+    """A leaf, as the end of an edge.
+
+    It refers to the Variable weakly: the graph that ``create_graph`` hangs on ``x.grad`` must
+    not keep ``x`` alive, or every such pass would leave a cycle behind.
+    """
+
+    __slots__ = ()
+    generation = -1
 
 
 class Output(NamedTuple):
@@ -38,6 +52,16 @@ class Output(NamedTuple):
 
     function: Function
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+
+    @property
+    def generation(self) -> int:
+        """That of the function."""
+        return self.function.generation
+
+    def _pass_back(self, gy: Any, on_its_way: Pass) -> None:
+        """Let the function wait until the gradient of each of its outputs is there."""
+        gys = on_its_way.several.setdefault(id(self.function), (self.function, {}))[1]
+        gys[self.index] = gys[self.index] + gy if self.index in gys else gy
 
 
 class Like(NamedTuple):
@@ -47,16 +71,136 @@ class Like(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def run_backward(root: Variable, start: Function, seed: Any, retain_grad: bool, create_graph: bool) -> None:
-    """Differentiate `root`, which `start` made, and add to the leaves' `grad`.
+class Pass:
+    """One backward pass: the gradients on their way.
+
+    Attributes
+    ----------
+    gradients : dict
+        What has arrived so far, by the identity of the edge. The first gradient to arrive may
+        belong to anybody; adding a second one makes an array of our own, and further ones are
+        added into it.
+    owned : set
+        Where the array is our own, by the same.
+    waiting : dict
+        Generation -> edges at which something has arrived.
+    several : dict
+        Functions with several outputs, whose turn it is: identity -> function, gradients by index.
+    create_graph : bool
+        Whether the pass is recorded.
+    retained : list or None
+        Functions and the gradients of their outputs, where they are to be kept.
+    """
+
+    __slots__ = ("create_graph", "gradients", "observers", "owned", "retained", "several", "waiting")
+
+    def __init__(self, create_graph: bool, retain_grad: bool = False) -> None:
+        self.gradients: dict[int, Any] = {}
+        self.owned: set[int] = set()
+        self.waiting: defaultdict[int, list[Any]] = defaultdict(list)
+        self.several: dict[int, tuple[Function, dict[int, Any]]] = {}
+        self.create_graph = create_graph
+        self.observers = state.default.observers
+        self.retained: list[tuple[Function, Sequence[Any]]] | None = [] if retain_grad else None
+
+    def run(self) -> list[tuple[Variable, Any, bool]]:
+        """Give each leaf its gradient, and whether that array is ours alone."""
+        # While a plain pass runs, recording is off, as None: see `Function.inputs`.
+        on = recording.set(self.create_graph or None)
+        outside = None if differentiating.get() is None else differentiating.set(None)
+        try:
+            self._run()
+        finally:
+            recording.reset(on)
+            if outside is not None:
+                differentiating.reset(outside)
+        found = []
+        for leaf in self.waiting[Leaf.generation]:
+            gradient, x = self.gradients.pop(id(leaf)), leaf()
+            if x is not None:
+                # Held by nothing but this name and the call's argument, it is ours, too: no copy.
+                ours = id(leaf) in self.owned or (
+                    type(gradient) is ndarray
+                    and getrefcount(gradient) <= 2
+                    and gradient.base is None
+                    and gradient.flags.writeable
+                )
+                found.append((x, gradient, ours))
+        return found
+
+    def _run(self) -> None:
+        waiting, take, several = self.waiting, self.gradients.pop, self.several
+        plain = not self.create_graph and self.observers is None and self.retained is None
+        for generation in range(max(waiting, default=-1), -1, -1):
+            for edge in waiting.pop(generation, ()):
+                if plain or type(edge) is Output:
+                    edge._pass_back(take(id(edge)), self)
+                else:
+                    self.step(edge, (take(id(edge)),))
+            while several:
+                _, (function, gys) = several.popitem()
+                self.step(function, _of_each_output(function, gys))
+
+    def step(self, function: Function, gys: Sequence[Any]) -> None:
+        """Pass the gradients of a function's outputs back to its inputs."""
+        if not function.scalars:
+            gys = list(map(_as_array, gys))
+        observers = self.observers
+        if observers is not None:
+            observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
+        if self.retained is not None:
+            self.retained.append((function, gys))
+        try:
+            gxs = function._backward_on_variables(gys) if self.create_graph else function.backward(*gys)
+        except Exception as error:
+            explain(function, error)
+            raise
+        edges = function._edges
+        if type(gxs) is not tuple or len(gxs) != len(edges):
+            gxs = counted(function, gxs)
+        if observers is not None:
+            observers.after_backward(function=function, gxs=gxs)
+        for edge, like, gx in zip(edges, function._inputs_like, gxs, strict=True):
+            if edge is None or gx is None:
+                continue
+            if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
+                if type(gx) is not ndarray:
+                    gx = function._gradient(gx, self.create_graph)
+                if gx.shape != like.shape or gx.dtype is not like.dtype:
+                    gx = fitted(function, gx, like, gys)
+            self.arrive(edge, gx)
+
+    def arrive(self, edge: Edge, gx: Any) -> None:
+        """Add a gradient to what has arrived at the end of an edge, which waits for its turn."""
+        key = id(edge)
+        if key in self.gradients:
+            self.add(key, gx)
+        else:
+            self.gradients[key] = gx
+            self.waiting[edge.generation].append(edge)
+
+    def add(self, key: int, gx: Any) -> None:
+        """Add a gradient where another has arrived before."""
+        before = self.gradients[key]
+        if key in self.owned:
+            np.add(before, gx, out=before)
+        else:
+            self.gradients[key] = total = before + gx
+            if type(total) is ndarray:
+                self.owned.add(key)
+
+
+def run_backward(root: Variable, seed: Any, retain_grad: bool, create_graph: bool) -> None:
+    """Differentiate `root`, which was recorded, and add to the leaves' `grad`.
 
     All gradients are known before the first `grad` is touched, so an error on the
     way leaves every one as it was.
     """
-    pending: dict[int, Any] = {}
-    waiting: dict[int, list[Function]] = {}
-    _arrive(root._edge or start, seed, pending, waiting)
-    found = _recording(_gradients, create_graph, pending, waiting, root if retain_grad else None)
+    on_its_way = Pass(create_graph, retain_grad)
+    on_its_way.arrive(root._edge, seed)  # type: ignore[arg-type]
+    found = on_its_way.run()
+    if on_its_way.retained:
+        found += _held(on_its_way.retained, root)
     with _adding:
         sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
         for (variable, _, _), total in zip(found, sums, strict=True):
@@ -70,133 +214,26 @@ def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list
 
     Gives each leaf with its gradient, and touches no `grad`.
     """
-    return _recording(_passed_back, create_graph, roots)
-
-
-def _passed_back(create_graph: bool, roots: Sequence[tuple[Variable, Any]]) -> list[tuple[Variable, Any]]:
-    pending: dict[Any, Any] = {}
-    waiting: dict[int, list[Function]] = {}
+    on_its_way = Pass(create_graph)
     for root, seed in roots:
-        edge = root._edge
-        if edge and type(edge) is not ref:
-            _arrive(edge, seed, pending, waiting)
-    return [(leaf, gradient) for leaf, gradient, _ in _gradients(create_graph, pending, waiting, None)]
+        if root.creator is not None:
+            on_its_way.arrive(root._edge, seed)  # type: ignore[arg-type]
+    return [(leaf, gradient) for leaf, gradient, _ in on_its_way.run()]
 
 
-def _recording(compute: Callable[..., T], create_graph: bool, *arguments: Any) -> T:
-    """Compute with recording on or off, outside whatever backward is being recorded."""
-    on = recording.set(create_graph)
-    outside = None if differentiating.get() is None else differentiating.set(None)
-    try:
-        return compute(create_graph, *arguments)
-    finally:
-        recording.reset(on)
-        if outside is not None:
-            differentiating.reset(outside)
-
-
-def _gradients(
-    create_graph: bool,
-    pending: dict[int, Any],
-    waiting: dict[int, list[Function]],
-    retaining: Variable | None,
+def _held(
+    passed: Sequence[tuple[Function, Sequence[Any]]], root: Variable
 ) -> list[tuple[Variable, Any, bool]]:
-    """Give each leaf (and, `retaining` a root's, each Variable in between) its gradient.
-
-    `pending` holds the gradients on their way, by the identity of what they arrive at, and
-    `waiting` the functions that have one, by generation: whatever a function passes back goes
-    to an earlier generation. The flag beside a gradient says whether its array is ours alone.
-    The first gradient to arrive somewhere may belong to anybody; adding a second one makes an
-    array of our own, and further ones are added into it.
-    """
-    owned: set[Any] = set()
-    leaves: list[ReferenceType[Variable]] = []
-    found: list[tuple[Variable, Any, bool]] = []
-    observers = state.default.observers
-    take, arrived = pending.pop, pending.get
-    gys: Sequence[Any]
-    for generation in range(max(waiting, default=-1), -1, -1):
-        for function in waiting.pop(generation, ()):
-            gy = take(id(function))
-            if type(gy) is list:
-                gys, gy = _of_each_output(function, gy), None
-            else:
-                if type(gy) is float64 and not function.scalars:
-                    gy = np.asarray(gy)
-                gys = (gy,)
-            if observers is not None:
-                observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
-            if retaining is not None:
-                found += _held(function, gys, retaining)
-            try:
-                if create_graph:
-                    gxs = function._backward_on_variables(gys)
-                else:
-                    gxs = function.backward(*gys) if gy is None else function.backward(gy)
-            except Exception as error:
-                _explain(function, error)
-                raise
-            edges = function._edges
-            if type(gxs) is not tuple:
-                gxs = (gxs,)
-            if len(gxs) != len(edges):
-                gxs = _counted(function, gxs)
-            if observers is not None:
-                observers.after_backward(function=function, gxs=gxs)
-            for edge, like, gx in zip(edges, function._inputs_like, gxs):  # noqa: B905, lengths agree
-                if edge is None or gx is None:
-                    continue
-                if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
-                    if type(gx) is not ndarray:
-                        gx = function._gradient(gx, create_graph)
-                    if gx.shape != like.shape or gx.dtype is not like.dtype:
-                        gx = _fitted(function, gx, like, gys)
-                key = id(edge)
-                before = arrived(key)
-                if before is None:
-                    if type(edge) is ref:
-                        leaves.append(edge)
-                    elif type(edge) is Output:
-                        _arrive(edge, gx, pending, waiting)
-                        continue
-                    elif edge.generation in waiting:
-                        waiting[edge.generation].append(edge)
-                    else:
-                        waiting[edge.generation] = [edge]
-                    pending[key] = gx
-                elif key in owned:
-                    np.add(before, gx, out=before)
-                else:
-                    pending[key] = total = before + gx
-                    if type(total) is ndarray:
-                        owned.add(key)
-    for leaf in leaves:
-        variable = leaf()
-        if variable is not None:
-            found.append((variable, arrived(id(leaf)), id(leaf) in owned))
-    return found
-
-
-def _arrive(edge: Function | Output, gy: Any, pending: dict[int, Any], waiting: dict[int, list[Function]]) -> None:
-    """Add a gradient to what is on its way to a function, and let the function wait for its turn."""
-    function, index = edge if isinstance(edge, Output) else (edge, None)
-    key = id(function)
-    if key not in pending:
-        waiting.setdefault(function.generation, []).append(function)
-    if index is None:
-        pending[key] = pending[key] + gy if key in pending else gy
-    else:
-        gys = pending.setdefault(key, [None] * len(function._output))
-        gys[index] = gy if gys[index] is None else gys[index] + gy
-
-
-def _held(function: Function, gys: Sequence[Any], root: Variable) -> list[tuple[Variable, Any, bool]]:
     """Give the outputs that people hold, but for the root, with their gradients."""
-    held = [(r(), gy) for r, gy in zip(function.output_references(), gys, strict=True) if gy is not None]
-    return [(y, gy, False) for y, gy in held if y is not None and y is not root]
+    gradients = {id(function): gys for function, gys in passed}
+    return [
+        (y, gradients[id(function)][index], False)
+        for y, function, index in held_outputs(function for function, _ in passed)
+        if y is not root and gradients[id(function)][index] is not None
+    ]
 
 
-def _explain(function: Function, error: Exception) -> None:
+def explain(function: Function, error: Exception) -> None:
     """Note on an error of `backward` which operator it came from."""
     error.add_note(f"in backward of {function}")
     if isinstance(error, AttributeError) and error.name in ("xs", "ys"):
@@ -205,11 +242,12 @@ def _explain(function: Function, error: Exception) -> None:
         )
 
 
-def _of_each_output(function: Function, gys: Sequence[Any]) -> Sequence[Any]:
-    """Give `backward` a gradient of each output: for one that nothing used zeros, or None where it asks for that."""
-    if not function.materialize_grads:
-        return [_as_array(gy) for gy in gys]
-    return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
+def _of_each_output(function: Function, given: Mapping[int, Any]) -> Sequence[Any]:
+    """Give a gradient for each output: for one that nothing used zeros, or None where it asks for that."""
+    gys = [given.get(i) for i in range(len(function._outputs_like))]
+    if function.materialize_grads:
+        return [function._zeros(i) if gy is None else _as_array(gy) for i, gy in enumerate(gys)]
+    return list(map(_as_array, gys))
 
 
 def _as_array(gradient: Any) -> Any:
@@ -217,32 +255,30 @@ def _as_array(gradient: Any) -> Any:
     return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
 
 
-def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[ReferenceType[Variable]]]:
+def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
     """Find the functions behind `roots`, last recorded first, and the leaves."""
-    functions = list({id(root): root for root in roots}.values()) if len(roots) > 1 else [*roots]
-    leaves: list[ReferenceType[Variable]] = []
+    functions = list({id(root): root for root in roots}.values())
+    leaves: list[Leaf] = []
     seen = set(map(id, functions))
-    see, add = seen.add, functions.append
     for function in functions:  # which grows on the way
         for edge in function._edges:
-            if edge is None:
-                continue
             node = edge.function if type(edge) is Output else edge
-            key = id(node)
-            if key in seen:
+            if node is None or id(node) in seen:
                 continue
-            see(key)
-            if type(node) is ref:
+            seen.add(id(node))
+            if type(node) is Leaf:
                 leaves.append(node)
             else:
-                add(node)
+                functions.append(node)
     functions.sort(key=_generation, reverse=True)
     return functions, leaves
 
 
-def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Accept None for optional inputs that were left out; refuse any other count."""
-    expected = len(function._edges)
+def counted(function: Function, gxs: Any) -> tuple[Any, ...]:
+    """Make a tuple of one gradient for each input; accept None for optional ones that were left out."""
+    if not isinstance(gxs, tuple):
+        gxs = (gxs,)
+    expected = len(function._inputs_like)
     if len(gxs) == 1 and isinstance(gxs[0], list):
         gxs = tuple(gxs[0])
     if len(gxs) == expected:
@@ -255,7 +291,7 @@ def _counted(function: Function, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
+def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     """Sum a broadcast gradient back to the input's shape and restore its dtype.
 
     Only a true broadcast is summed: the input's shape must broadcast to the
@@ -264,8 +300,8 @@ def _fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     extra = gx.ndim - len(like.shape)
     if extra > 0 and gx.shape[extra:] == like.shape and gys[0] is not None and gx.shape == gys[0].shape:
         # As a bias is added: a third of the general way's time.
-        add = np.add.reduce if type(gx) is ndarray else np.sum
-        gx = add(gx, axis=tuple(range(extra)))
+        axis = 0 if extra == 1 else tuple(range(extra))
+        gx = np.add.reduce(gx, axis) if type(gx) is ndarray else np.sum(gx, axis)
     elif gx.shape != like.shape:
         shape = (1,) * extra + tuple(like.shape)
         axes = tuple(a for a in range(gx.ndim) if shape[a] == 1 and (a < extra or gx.shape[a] != 1))
@@ -296,11 +332,11 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
     if before is None:
+        if owned:
+            return gradient
         if type(gradient) is float64:
             return np.asarray(gradient)
         gradient = _as_array(gradient)
-        if owned:
-            return gradient
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
         return gradient.copy("K") if type(gradient) is np.ndarray else gradient.copy()
@@ -315,21 +351,37 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     return total
 
 
-def holder(edge: Edge | None) -> Variable | None:
-    """Give the Variable at the end of an edge, if somebody still holds it."""
-    if edge is None:
-        return None
-    if isinstance(edge, ref):
-        return edge()
-    function, index = edge if isinstance(edge, Output) else (edge, 0)
-    return function.output_references()[index]()
+def held_outputs(functions: Iterable[Function]) -> list[tuple[Variable, Function, int]]:
+    """Find the Variables that people hold of what some functions gave: each with function and index.
+
+    The collector knows every object, so those few who ask wait for some milliseconds. Were each
+    function to know its outputs by weak references, every operation would take a tenth longer.
+    """
+    wanted = set(map(id, functions))
+    found = []
+    for x in gc.get_objects():
+        if issubclass(type(x), NumPyProtocol):
+            edge = getattr(x, "_edge", None)
+            function, index = edge if type(edge) is Output else (edge, 0)
+            if id(function) in wanted:
+                found.append((x, function, index))
+    return found
 
 
 def unchain_behind(root: Function) -> None:
     """Cut every edge between functions behind `root`; what people hold becomes a leaf."""
-    for function in reachable([root])[0]:
-        held = [holder(edge) for edge in function._edges]
-        function._edges = tuple([None if variable is None else ref(variable) for variable in held])
-        for variable in held:
-            if variable is not None:
-                variable.unchain()
+    functions, _ = reachable([root])
+    cut: dict[tuple[int, int], Edge] = {}
+    for variable, function, index in held_outputs(functions):
+        if function is not root:
+            variable.unchain()
+            cut[id(function), index] = variable._edge
+    for function in functions:
+        function._edges = tuple([_cut(edge, cut) for edge in function._edges])
+
+
+def _cut(edge: Edge | None, cut: Mapping[tuple[int, int], Edge]) -> Edge | None:
+    if edge is None or type(edge) is Leaf:
+        return edge
+    function, index = edge if type(edge) is Output else (edge, 0)
+    return cut.get((id(function), index))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from registry import recording
+from registry import written_out
 from registry.catalog import function_name
 from registry.errors import OperatorDefinitionError
 from registry.function import Function
@@ -122,7 +122,8 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     """
     shown = helper_signature(cls)
     operator = cls.__name__ if cls.__name__ not in {name, *shown.parameters} else f"{cls.__name__}_"
-    namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops", **recording.namespace(cls)}
+    inputs = input_parameters(cls)
+    namespace = {operator: cls, "__name__": "registry.ops", **written_out.namespace(cls, len(inputs))}
     declared = []
     for p in shown.parameters.values():
         if p.default is not Parameter.empty:
@@ -132,7 +133,7 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     constants = ", ".join(
         f"{p.name}={p.name}" if p.kind is Parameter.KEYWORD_ONLY else p.name for p in constant_parameters(cls)
     )
-    inputs, make = input_parameters(cls), f"{operator}({constants})"
+    make = f"{operator}({constants})"
     names = [p.name for p in inputs]
     taken = {name, *shown.parameters}
     fixed = (
@@ -141,7 +142,8 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
         and all(p.kind in _POSITIONAL and p.default is Parameter.empty for p in inputs)
     )
     if inputs and fixed and cls.differentiable:
-        source = recording.written_out(cls, f"{name}{Signature(declared)}", make, names)
+        source = written_out.helper_source(cls, f"{name}{Signature(declared)}", make, names)
+        source += "\n\n" + written_out.pass_back_source(cls, len(names))
     else:
         given = "".join(
             f"*{p.name}, " if p.kind is Parameter.VAR_POSITIONAL else f"{p.name}, " for p in inputs
@@ -150,6 +152,8 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     filename = f"<opregistry helper {name} of {cls.__module__}.{cls.__qualname__}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     exec(compile(source, filename, "exec"), namespace)
+    if "_pass_back" in namespace:
+        cls._pass_back = namespace["_pass_back"]
     helper: Callable[..., Any] = namespace[name]
     helper.__doc__ = inspect.cleandoc(cls.__doc__ or f"The operator {cls.__qualname__} of {cls.__module__}.")
     helper.operator = cls  # type: ignore[attr-defined]

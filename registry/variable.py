@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Literal
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.backward import Edge, Output, run_backward, unchain_behind
+from registry.backward import Edge, Leaf, Output, run_backward, unchain_behind
 from registry.catalog import StandIn
 from registry.errors import (
     GradientError,
@@ -67,13 +66,13 @@ class Variable(NumPyProtocol):
     __slots__ = ("__weakref__", "_node", "_why_leaf", "grad", "name")
 
     # Value, edge and generation, which a call reads at once: 0.2 us less an operation than
-    # three attributes of a class with __getattr__. The edge of a leaf is False, of a constant None.
-    _node: tuple[Any, Edge | Literal[False] | None, int]
+    # three attributes of a class with __getattr__. The edge of a constant is None.
+    _node: tuple[Any, Edge | None, int]
     _why_leaf: str
     grad: Any
 
     def __init__(self, data: Array | None, name: str | None = None) -> None:
-        self._node = checked_data(data), False, 0
+        self._node = checked_data(data), Leaf(self), 0
         self.grad = None
         self.name = name
 
@@ -107,7 +106,7 @@ class Variable(NumPyProtocol):
         return self._node[0]
 
     @property
-    def _edge(self) -> Edge | Literal[False] | None:
+    def _edge(self) -> Edge | None:
         return self._node[1]
 
     @property
@@ -119,9 +118,9 @@ class Variable(NumPyProtocol):
     def creator(self) -> Function | None:
         """The function that made this Variable, or None for a leaf."""
         edge = self._node[1]
-        if not edge or isinstance(edge, ref):
+        if edge is None or type(edge) is Leaf:
             return None
-        return edge.function if isinstance(edge, Output) else edge
+        return edge.function if type(edge) is Output else edge  # type: ignore[return-value]
 
     def set_creator(self, function: Function) -> None:
         """Say by hand which function made this Variable."""
@@ -202,7 +201,8 @@ class Variable(NumPyProtocol):
 
     def unchain(self) -> None:
         """Forget how this Variable came about: make it a leaf."""
-        self._node = self._node[0], False, 0
+        if type(self._edge) is not Leaf or self._edge() is not self:
+            self._node = self._node[0], Leaf(self), 0
 
     def unchain_backward(self) -> None:
         """Cut the graph behind this Variable, so that its arrays can go."""
@@ -252,7 +252,7 @@ class Variable(NumPyProtocol):
         seed = self._seed()
         if create_graph and not isinstance(seed, Variable):
             seed = new_variable(seed, None, -1)
-        run_backward(self, creator, seed, retain_grad, create_graph)
+        run_backward(self, seed, retain_grad, create_graph)
 
     def _leaf_reason(self) -> str:
         try:
@@ -284,10 +284,9 @@ class Variable(NumPyProtocol):
 
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
-        edge = ref(self) if self._edge is False else self._edge
         value = self._value
         own = value if type(value) is np.float64 else value.copy()
-        return new_variable(own, edge, self.generation)
+        return new_variable(own, self._edge, self.generation)
 
 
 def _hint(name: str) -> str:
@@ -296,7 +295,7 @@ def _hint(name: str) -> str:
     return "" if name.startswith("_") else did_you_mean(name, dir(Variable(None)))
 
 
-def new_variable(data: Any, edge: Edge | Literal[False] | None, generation: int) -> Variable:
+def new_variable(data: Any, edge: Edge | None, generation: int) -> Variable:
     """Make a Variable without checking its data, as an operator's result."""
     variable = Variable.__new__(Variable)
     variable._node = data, edge, generation

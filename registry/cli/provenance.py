@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from registry.backward import reachable
 from registry.catalog import Operator
 from registry.cli.output import column, show_table
-from registry.function import Function
 from registry.state import default_registry
 from registry.variable import Variable
 
@@ -14,17 +14,9 @@ from registry.variable import Variable
 def operators_behind(result: Variable) -> list[Operator]:
     """Give the operators that were recorded on the way to a result, by name."""
     made = {o.target: o for same in default_registry().catalog.names.values() for o in same}
-    return sorted((made[kind] for kind in _kinds(result) if kind in made), key=lambda o: o.name)
-
-
-def _kinds(result: Variable) -> set[type[Function]]:
-    stack, seen = [result.creator], {}
-    while stack:
-        function = stack.pop()
-        if function is not None and id(function) not in seen:
-            seen[id(function)] = function
-            stack += [variable.creator for variable in function.inputs]
-    return set(map(type, seen.values()))
+    functions, _ = reachable([] if result.creator is None else [result.creator])
+    kinds = set(map(type, functions))
+    return sorted((made[kind] for kind in kinds if kind in made), key=lambda o: o.name)
 
 
 def show_provenance(operators: Iterable[Operator]) -> None:
