@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ops_builtin.reductions import SumTo, arrayed
-from registry import Function, composite
+from registry import Function, Variable, composite
 from registry.numpy_protocol import plain
 
 
@@ -37,7 +37,8 @@ class GetItem(Function):
         return x[self.index]
 
     def backward(self, gy: Any) -> Any:
-        return AddAt(self.index, self.shape)(gy)
+        add_at = AddAt(self.index, self.shape)
+        return add_at(gy) if isinstance(gy, Variable) else add_at.forward(gy)
 
 
 class AddAt(Function):

@@ -123,6 +123,7 @@ class Sum(_UfuncReduction):
 
     implements = np.sum
     method = "sum"
+    scalars = True
     saves = ()
     ufunc = np.add
     samples: ClassVar[Any] = (
@@ -173,6 +174,7 @@ class Mean(_Reduction):
 
     implements = np.mean
     method = "mean"
+    scalars = True
     saves = ()
     samples: ClassVar[Any] = (
         {}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"axis": -1}, {"keepdims": True},

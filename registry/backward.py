@@ -9,10 +9,9 @@ several, or to a leaf. Each has a generation, and the leaves are those of genera
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
@@ -89,7 +88,7 @@ class Pass:
     create_graph : bool
         Whether the pass is recorded.
     retained : list or None
-        Functions and the gradients of their outputs, where they are to be kept.
+        Variables in between with their gradients, where those are to be kept.
     """
 
     __slots__ = ("create_graph", "gradients", "observers", "owned", "retained", "several", "waiting")
@@ -101,12 +100,11 @@ class Pass:
         self.several: dict[int, tuple[Function, dict[int, Any]]] = {}
         self.create_graph = create_graph
         self.observers = state.default.observers
-        self.retained: list[tuple[Function, Sequence[Any]]] | None = [] if retain_grad else None
+        self.retained: list[tuple[Variable, Any, bool]] | None = [] if retain_grad else None
 
     def run(self) -> list[tuple[Variable, Any, bool]]:
         """Give each leaf its gradient, and whether that array is ours alone."""
-        # While a plain pass runs, recording is off, as None: see `Function.inputs`.
-        on = recording.set(self.create_graph or None)
+        on = recording.set(self.create_graph)
         outside = None if differentiating.get() is None else differentiating.set(None)
         try:
             self._run()
@@ -143,31 +141,34 @@ class Pass:
 
     def step(self, function: Function, gys: Sequence[Any]) -> None:
         """Pass the gradients of a function's outputs back to its inputs."""
-        if not function.scalars:
+        recorded, observers = self.create_graph, self.observers
+        if not recorded and not function.scalars:
             gys = list(map(_as_array, gys))
-        observers = self.observers
         if observers is not None:
             observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
         if self.retained is not None:
-            self.retained.append((function, gys))
+            self.retained += _held(function, gys)
         try:
-            gxs = function._backward_on_variables(gys) if self.create_graph else function.backward(*gys)
+            gxs = function._backward_on_variables(gys) if recorded else function.backward(*gys)
         except Exception as error:
             explain(function, error)
             raise
-        edges = function._edges
-        if type(gxs) is not tuple or len(gxs) != len(edges):
+        if type(gxs) is not tuple:
+            gxs = (gxs,)
+        edges, likes = function._edges, function._inputs_like
+        if len(gxs) != len(edges):
             gxs = counted(function, gxs)
         if observers is not None:
             observers.after_backward(function=function, gxs=gxs)
-        for edge, like, gx in zip(edges, function._inputs_like, gxs, strict=True):
+        for edge, like, gx in zip(edges, likes, gxs):  # noqa: B905, lengths agree
             if edge is None or gx is None:
                 continue
-            if type(gx) is not float64 or type(like) is not float64:  # two numbers fit
-                if type(gx) is not ndarray:
-                    gx = function._gradient(gx, self.create_graph)
-                if gx.shape != like.shape or gx.dtype is not like.dtype:
-                    gx = fitted(function, gx, like, gys)
+            if type(gx) is not ndarray and type(gx) is not float64:
+                gx = function._gradient(gx, recorded)
+            value = gx._node[0] if recorded else gx
+            numbers = type(value) is float64 and type(like) is float64  # which always fit
+            if not numbers and (value.shape != like.shape or value.dtype is not like.dtype):
+                gx = fitted(function, gx, like, gys)
             self.arrive(edge, gx)
 
     def arrive(self, edge: Edge, gx: Any) -> None:
@@ -190,19 +191,19 @@ class Pass:
                 self.owned.add(key)
 
 
-def run_backward(root: Variable, seed: Any, retain_grad: bool, create_graph: bool) -> None:
-    """Differentiate `root`, which was recorded, and add to the leaves' `grad`.
+def run_backward(root: Variable, edge: Edge, seed: Any, retain_grad: bool, create_graph: bool) -> None:
+    """Differentiate `root`, which is at an edge, and add to the leaves' `grad`.
 
     All gradients are known before the first `grad` is touched, so an error on the
     way leaves every one as it was.
     """
     on_its_way = Pass(create_graph, retain_grad)
-    on_its_way.arrive(root._edge, seed)  # type: ignore[arg-type]
+    on_its_way.arrive(edge, seed)
     found = on_its_way.run()
     if on_its_way.retained:
-        found += _held(on_its_way.retained, root)
+        found += [held for held in on_its_way.retained if held[0] is not root]
     with _adding:
-        sums = [_total(variable, gradient, owned) for variable, gradient, owned in found]
+        sums = [gradient if ours and x.grad is None else _total(x, gradient) for x, gradient, ours in found]
         for (variable, _, _), total in zip(found, sums, strict=True):
             variable.grad = total
         if retain_grad and root.grad is None:
@@ -221,16 +222,10 @@ def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list
     return [(leaf, gradient) for leaf, gradient, _ in on_its_way.run()]
 
 
-def _held(
-    passed: Sequence[tuple[Function, Sequence[Any]]], root: Variable
-) -> list[tuple[Variable, Any, bool]]:
-    """Give the outputs that people hold, but for the root, with their gradients."""
-    gradients = {id(function): gys for function, gys in passed}
-    return [
-        (y, gradients[id(function)][index], False)
-        for y, function, index in held_outputs(function for function, _ in passed)
-        if y is not root and gradients[id(function)][index] is not None
-    ]
+def _held(function: Function, gys: Sequence[Any]) -> list[tuple[Variable, Any, bool]]:
+    """Give the outputs that people hold with their gradients."""
+    held = zip(function.output_references(), gys, strict=True)
+    return [(y, gy, False) for r, gy in held if gy is not None and (y := r()) is not None]
 
 
 def explain(function: Function, error: Exception) -> None:
@@ -262,11 +257,11 @@ def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
     seen = set(map(id, functions))
     for function in functions:  # which grows on the way
         for edge in function._edges:
-            node = edge.function if type(edge) is Output else edge
+            node = edge.function if isinstance(edge, Output) else edge
             if node is None or id(node) in seen:
                 continue
             seen.add(id(node))
-            if type(node) is Leaf:
+            if isinstance(node, Leaf):
                 leaves.append(node)
             else:
                 functions.append(node)
@@ -274,13 +269,12 @@ def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
     return functions, leaves
 
 
-def counted(function: Function, gxs: Any) -> tuple[Any, ...]:
-    """Make a tuple of one gradient for each input; accept None for optional ones that were left out."""
-    if not isinstance(gxs, tuple):
-        gxs = (gxs,)
+def counted(function: Function, returned: Any) -> Sequence[Any]:
+    """Make a sequence of one gradient for each input; accept None for optional ones that were left out."""
+    gxs: Sequence[Any] = returned if isinstance(returned, tuple) else (returned,)
     expected = len(function._inputs_like)
-    if len(gxs) == 1 and isinstance(gxs[0], list):
-        gxs = tuple(gxs[0])
+    if len(gxs) == 1 and expected > 1 and isinstance(gxs[0], list):
+        gxs = gxs[0]
     if len(gxs) == expected:
         return gxs
     if len(gxs) > expected and all(gx is None for gx in gxs[expected:]):
@@ -328,17 +322,13 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     return gx
 
 
-def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
+def _total(variable: Variable, gradient: Any) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
     if before is None:
-        if owned:
-            return gradient
-        if type(gradient) is float64:
-            return np.asarray(gradient)
-        gradient = _as_array(gradient)
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
+        gradient = _as_array(gradient)
         return gradient.copy("K") if type(gradient) is np.ndarray else gradient.copy()
     if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
         before = before._array
@@ -351,37 +341,21 @@ def _total(variable: Variable, gradient: Any, owned: bool) -> Any:
     return total
 
 
-def held_outputs(functions: Iterable[Function]) -> list[tuple[Variable, Function, int]]:
-    """Find the Variables that people hold of what some functions gave: each with function and index.
-
-    The collector knows every object, so those few who ask wait for some milliseconds. Were each
-    function to know its outputs by weak references, every operation would take a tenth longer.
-    """
-    wanted = set(map(id, functions))
-    found = []
-    for x in gc.get_objects():
-        if issubclass(type(x), NumPyProtocol):
-            edge = getattr(x, "_edge", None)
-            function, index = edge if type(edge) is Output else (edge, 0)
-            if id(function) in wanted:
-                found.append((x, function, index))
-    return found
+def holder(edge: Edge | None) -> Variable | None:
+    """Give the Variable at the end of an edge, if somebody still holds it."""
+    if edge is None:
+        return None
+    if isinstance(edge, Leaf):
+        return edge()
+    function, index = edge if isinstance(edge, Output) else (edge, 0)
+    return function.output_references()[index]()
 
 
 def unchain_behind(root: Function) -> None:
     """Cut every edge between functions behind `root`; what people hold becomes a leaf."""
-    functions, _ = reachable([root])
-    cut: dict[tuple[int, int], Edge] = {}
-    for variable, function, index in held_outputs(functions):
-        if function is not root:
-            variable.unchain()
-            cut[id(function), index] = variable._edge
-    for function in functions:
-        function._edges = tuple([_cut(edge, cut) for edge in function._edges])
-
-
-def _cut(edge: Edge | None, cut: Mapping[tuple[int, int], Edge]) -> Edge | None:
-    if edge is None or type(edge) is Leaf:
-        return edge
-    function, index = edge if type(edge) is Output else (edge, 0)
-    return cut.get((id(function), index))
+    for function in reachable([root])[0]:
+        held = [holder(edge) for edge in function._edges]
+        for variable in held:
+            if variable is not None:
+                variable.unchain()
+        function._edges = tuple([None if variable is None else variable._edge for variable in held])

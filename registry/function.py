@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from weakref import ReferenceType
 
 import numpy as np
 
-from registry.backward import Edge, Leaf, Output, Pass, held_outputs
+from registry.backward import Edge, Output, Pass, holder
 from registry.errors import (
     GradientError,
     HigherOrderError,
     UnsupportedTypeError,
 )
-from registry.modes import differentiating, recording
+from registry.modes import differentiating
 from registry.numpy_protocol import Array
 from registry.recording import record
 from registry.state import default_registry
@@ -22,7 +23,7 @@ from registry.variable import Variable, as_array, new_variable
 
 _RECORDED = (
     *("xs", "ys", "generation", "_count", "_edge0", "_edge1", "_all_edges"),
-    *("_inputs_like", "_outputs_like"),
+    *("_inputs_like", "_outputs_like", "_output"),
 )
 
 
@@ -113,6 +114,7 @@ class Function:
     _all_edges: tuple[Edge | None, ...]
     _inputs_like: Sequence[Any]
     _outputs_like: Sequence[Any]
+    _output: Any
     _kept: Sequence[Any]
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
@@ -201,20 +203,22 @@ class Function:
 
     @property
     def inputs(self) -> tuple[Variable, ...]:
-        """The input Variables: the very ones, as long as somebody holds them.
-
-        Inside `backward` they are others with the same data, since to find the very ones takes
-        some milliseconds.
-        """
+        """The input Variables: the very ones, as long as somebody holds them."""
         edges = self._edges
-        return _variables_at(edges, self.xs if self._saves_xs else [None] * len(edges))
+        xs = self.xs if self._saves_xs else [None] * len(edges)
+        return tuple([_variable_at(edge, x) for edge, x in zip(edges, xs, strict=True)])
 
     @property
     def outputs(self) -> tuple[Variable, ...]:
-        """The output Variables: the very ones, as long as somebody holds them; as for `inputs`."""
-        count = len(getattr(self, "_outputs_like", (None,)))
-        edges: list[Edge | None] = [self] if count == 1 else [Output(self, i) for i in range(count)]
-        return _variables_at(edges, self.ys if self._saves_ys else [None] * count)
+        """The output Variables: the very ones, as long as somebody holds them."""
+        count = len(self.output_references())
+        ys = self.ys if self._saves_ys else [None] * count
+        edges: list[Edge] = [self] if count == 1 else [Output(self, i) for i in range(count)]
+        return tuple([_variable_at(edge, y) for edge, y in zip(edges, ys, strict=True)])
+
+    def output_references(self) -> tuple[ReferenceType[Variable], ...]:
+        """Give weak references to the output Variables."""
+        return self._output if isinstance(self._output, tuple) else (self._output,)
 
     @property
     def input(self) -> Variable:
@@ -248,16 +252,17 @@ class Function:
                 "derivative, so its backward cannot run with create_graph=True"
             )
         on_variables = self._unrecorded_copy()
-        on_variables._edges = self._edges
         on_variables.generation = self.generation
+        on_variables._edges = edges = self._edges
+        on_variables._output = self._output
         if self._saves_xs:
-            edges = zip(self._edges, self.xs, strict=True)
-            on_variables.xs = tuple([x if edge is None else _at_edge(edge, x) for edge, x in edges])
+            pairs = zip(edges, self.xs)  # noqa: B905, lengths agree
+            on_variables.xs = tuple([x if edge is None else _at_edge(edge, x) for edge, x in pairs])
         if self._saves_ys:
             several = [Output(self, i) for i in range(len(self.ys))]
             outputs: Sequence[Edge] = [self] if len(several) == 1 else several
             ys = zip(outputs, self.ys, strict=True)
-            on_variables.ys = tuple([new_variable(y, edge, self.generation + 1) for edge, y in ys])
+            on_variables.ys = tuple([_at_edge(edge, y) for edge, y in ys])
         if not self._bare and (hidden := stored_floats(self, self.safe_attributes())):
             for name in hidden:
                 delattr(on_variables, name)
@@ -272,6 +277,8 @@ class Function:
         """Make an array, or a Variable while the pass is recorded, of what backward returned."""
         if isinstance(gx, Variable):
             return gx if create_graph else gx._array
+        if type(gx) is np.float64 and create_graph:
+            return new_variable(gx, None, -1)
         try:
             gx = as_array(gx)
         except UnsupportedTypeError as error:
@@ -305,29 +312,14 @@ def _without(cls: type[Function], hidden: frozenset[str]) -> type[Function]:
     return cls._withholding[hidden]
 
 
-def _variables_at(edges: Sequence[Edge | None], values: Sequence[Any]) -> tuple[Variable, ...]:
-    """Give the Variables at the ends of edges, or ones like them with what the call saw."""
-    held: dict[Any, Variable] = {}
-    if recording.get() is not None and not any(isinstance(value, Variable) for value in values):
-        behind = [edge.function if isinstance(edge, Output) else edge for edge in edges]
-        functions = [function for function in behind if isinstance(function, Function)]
-        for variable, function, index in held_outputs(functions):
-            held.setdefault((id(function), index), variable)
-    return tuple([_variable_at(edge, value, held) for edge, value in zip(edges, values, strict=True)])
-
-
-def _variable_at(edge: Edge | None, data: Any, held: Mapping[Any, Variable]) -> Variable:
+def _variable_at(edge: Edge | None, data: Any) -> Variable:
+    """Give the Variable at the end of an edge, or one like it with what the call saw."""
     if isinstance(data, Variable):  # inside a backward that is recorded
         return data
-    if edge is None:
-        return new_variable(data, None, -1)
-    if isinstance(edge, Leaf):
-        variable = edge()
-    else:
-        variable = held.get((id(edge.function), edge.index) if isinstance(edge, Output) else (id(edge), 0))
-    if variable is not None and (data is None or _is_still(variable._value, data)):
-        return variable
-    return _at_edge(edge, data)
+    held = holder(edge)
+    if held is not None and (data is None or _is_still(held._value, data)):
+        return held
+    return new_variable(data, None, -1) if edge is None else _at_edge(edge, data)
 
 
 def _is_still(value: Any, data: Any) -> bool:
@@ -337,7 +329,4 @@ def _is_still(value: Any, data: Any) -> bool:
 
 def _at_edge(edge: Edge, data: Any) -> Variable:
     """Make a Variable at the end of an edge, beside the one that people may hold."""
-    if isinstance(edge, Leaf):
-        return new_variable(data, edge, 0)
-    function = edge.function if isinstance(edge, Output) else edge
-    return new_variable(data, edge, function.generation + 1)
+    return new_variable(data, edge, edge.generation + 1)

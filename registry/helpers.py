@@ -153,7 +153,7 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     exec(compile(source, filename, "exec"), namespace)
     if "_pass_back" in namespace:
-        cls._pass_back = namespace["_pass_back"]
+        cls._pass_back = namespace["_pass_back"]  # type: ignore[method-assign]
     helper: Callable[..., Any] = namespace[name]
     helper.__doc__ = inspect.cleandoc(cls.__doc__ or f"The operator {cls.__qualname__} of {cls.__module__}.")
     helper.operator = cls  # type: ignore[attr-defined]

@@ -15,8 +15,7 @@ from registry.errors import UnknownConfigError
 if TYPE_CHECKING:
     from registry.function import Function
 
-# None while a backward pass runs that is not recorded, False where somebody switched it off.
-recording: ContextVar[bool | None] = ContextVar("opregistry_recording", default=True)
+recording: ContextVar[bool] = ContextVar("opregistry_recording", default=True)
 differentiating: ContextVar[Function | None] = ContextVar("opregistry_differentiating", default=None)
 
 _CONFIG = {"enable_backprop": recording}

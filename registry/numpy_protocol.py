@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator
 from inspect import signature
+from types import NoneType
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from registry.state import default_registry
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
+_PLAIN = frozenset((NoneType, bool, int, float, complex, str, np.ndarray, np.float64))
 _ARRAY_LIKE = (np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
@@ -32,6 +34,8 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def plain(value: Any) -> Any:
     """Replace every Variable in nested tuples, lists, dicts and slices by its array."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, NumPyProtocol):
         return value._array
     if hasattr(value, "_fields"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -72,10 +73,14 @@ def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
         function.ys = ys if several else (ys,)
     generation = function.generation + 1
     if not several:
-        return new_variable(ys, function, generation)
+        y = new_variable(ys, function, generation)
+        function._output = ref(y)
+        return y
     function._outputs_like = tuple(map(like, ys))
     edges: list[Edge] = [function] if len(ys) == 1 else [Output(function, i) for i in range(len(ys))]
-    return tuple([new_variable(y, edge, generation) for y, edge in zip(ys, edges, strict=True)])
+    made = tuple([new_variable(y, edge, generation) for y, edge in zip(ys, edges, strict=True)])
+    function._output = tuple(map(ref, made))
+    return made
 
 
 def _leaves(function: Function, ys: tuple[Any, ...], several: bool) -> Any:

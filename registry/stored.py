@@ -9,8 +9,10 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, NoneType
 from typing import Any
+
+_WITHOUT_FLOATS = frozenset((NoneType, bool, int, str, slice))
 
 
 def set_by_init(cls: type) -> frozenset[str]:
@@ -37,10 +39,15 @@ def stored_floats(function: Any, safe: frozenset[str]) -> list[str]:
 
     A list, dict or set counts even where `__init__` made it: forward can have filled it.
     """
-    slots = {name for cls in type(function).__mro__ for name in vars(cls).get("__slots__", ())}
+    attributes = vars(function)
+    if function._own_slots:
+        attributes = attributes | {
+            n: getattr(function, n) for n in function._own_slots if hasattr(function, n)
+        }
     found = []
-    for name in {*vars(function), *slots} - {"__dict__", "__weakref__"}:
-        value = getattr(function, name, None)
+    for name, value in attributes.items():
+        if type(value) in _WITHOUT_FLOATS:
+            continue
         filled = isinstance(value, list | dict | set) and name not in function.constants
         if (name not in safe or filled) and _contains_floats(value):
             found.append(name)

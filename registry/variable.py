@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _ONE = np.float64(1)
+_new = object.__new__
 
 
 class Variable(NumPyProtocol):
@@ -242,17 +243,17 @@ class Variable(NumPyProtocol):
                 "backward takes the switches retain_grad and create_graph; to weigh the result's elements, "
                 "set its grad first, or use registry.vjp"
             )
-        creator = self.creator
-        if creator is None:
+        value, edge, _ = self._node  # properties would take 1 us together
+        if edge is None or type(edge) is Leaf:
             raise NotRecordedError(
                 f"{self.name or 'this Variable'} has nothing to differentiate: "
                 f"{self._leaf_reason()}; backward starts from a result that an operator "
                 "computed from Variables while recording was on"
             )
-        seed = self._seed()
+        seed = _ONE if type(value) is np.float64 and self.grad is None else self._seed()
         if create_graph and not isinstance(seed, Variable):
             seed = new_variable(seed, None, -1)
-        run_backward(self, seed, retain_grad, create_graph)
+        run_backward(self, edge, seed, retain_grad, create_graph)
 
     def _leaf_reason(self) -> str:
         try:
@@ -265,8 +266,6 @@ class Variable(NumPyProtocol):
     def _seed(self) -> Any:
         if self.grad is None:
             value = self._value
-            if type(value) is np.float64:
-                return _ONE
             if type(value) is not np.ndarray:
                 return np.ones_like(value)
             ones = np.empty(value.shape, value.dtype if value.dtype.kind in "fc" else np.float64)
@@ -282,6 +281,10 @@ class Variable(NumPyProtocol):
             )
         return seed
 
+    def __reduce__(self) -> Any:
+        """Copy and pickle value, name and gradient, without the graph: what comes out is a leaf."""
+        return _restored, (type(self), self._array, self.name, self.grad), getattr(self, "__dict__", None)
+
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
         value = self._value
@@ -295,9 +298,16 @@ def _hint(name: str) -> str:
     return "" if name.startswith("_") else did_you_mean(name, dir(Variable(None)))
 
 
+def _restored(cls: type[Variable], data: Any, name: str | None, grad: Any) -> Variable:
+    variable = _new(cls)
+    variable._node = data, Leaf(variable), 0
+    variable.name, variable.grad = name, grad
+    return variable
+
+
 def new_variable(data: Any, edge: Edge | None, generation: int) -> Variable:
     """Make a Variable without checking its data, as an operator's result."""
-    variable = Variable.__new__(Variable)
+    variable = _new(Variable)
     variable._node = data, edge, generation
     variable.grad = variable.name = None
     return variable

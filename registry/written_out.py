@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -76,6 +77,7 @@ def {declaration}:
         _variable._node = _y, None, -1
         return _variable
     _variable._node = _y, _function, _generation + 1
+    _function._output = _ref(_variable)
     {saved}
     return _variable
 """
@@ -221,6 +223,7 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_numbers": (np.float64, float, int),
         "_numbers_like": (np.float64(),) * count,
         "_record": record,
+        "_ref": ref,
         "_results": results,
         "_state": state,
         "_tuple": tuple.__new__,
