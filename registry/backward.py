@@ -104,40 +104,31 @@ class Pass:
 
     def run(self) -> list[tuple[Variable, Any, bool]]:
         """Give each leaf its gradient, and whether that array is ours alone."""
+        waiting, gradients, several = self.waiting, self.gradients, self.several
+        plain = not self.create_graph and self.observers is None and self.retained is None
         on = recording.set(self.create_graph)
         outside = None if differentiating.get() is None else differentiating.set(None)
         try:
-            self._run()
+            for generation in range(max(waiting), -1, -1):
+                for edge in waiting.pop(generation, ()):
+                    if plain or type(edge) is Output:
+                        edge._pass_back(gradients.pop(id(edge)), self)
+                    else:
+                        self.step(edge, (gradients.pop(id(edge)),))
+                while several:
+                    _, (function, gys) = several.popitem()
+                    self.step(function, _of_each_output(function, gys))
         finally:
             recording.reset(on)
             if outside is not None:
                 differentiating.reset(outside)
         found = []
-        for leaf in self.waiting[Leaf.generation]:
-            gradient, x = self.gradients.pop(id(leaf)), leaf()
+        for leaf in waiting.pop(Leaf.generation, ()):
+            x, gradient = leaf(), gradients.pop(id(leaf))
             if x is not None:
-                # Held by nothing but this name and the call's argument, it is ours, too: no copy.
-                ours = id(leaf) in self.owned or (
-                    type(gradient) is ndarray
-                    and getrefcount(gradient) <= 2
-                    and gradient.base is None
-                    and gradient.flags.writeable
-                )
-                found.append((x, gradient, ours))
+                found.append((x, gradient, id(leaf) in self.owned or _held_here_only(gradient)))
+                del gradient
         return found
-
-    def _run(self) -> None:
-        waiting, take, several = self.waiting, self.gradients.pop, self.several
-        plain = not self.create_graph and self.observers is None and self.retained is None
-        for generation in range(max(waiting, default=-1), -1, -1):
-            for edge in waiting.pop(generation, ()):
-                if plain or type(edge) is Output:
-                    edge._pass_back(take(id(edge)), self)
-                else:
-                    self.step(edge, (take(id(edge)),))
-            while several:
-                _, (function, gys) = several.popitem()
-                self.step(function, _of_each_output(function, gys))
 
     def step(self, function: Function, gys: Sequence[Any]) -> None:
         """Pass the gradients of a function's outputs back to its inputs."""
@@ -203,9 +194,11 @@ def run_backward(root: Variable, edge: Edge, seed: Any, retain_grad: bool, creat
     if on_its_way.retained:
         found += [held for held in on_its_way.retained if held[0] is not root]
     with _adding:
-        sums = [gradient if ours and x.grad is None else _total(x, gradient) for x, gradient, ours in found]
-        for (variable, _, _), total in zip(found, sums, strict=True):
-            variable.grad = total
+        sums = [
+            (x, gradient if ours and x.grad is None else _total(x, gradient)) for x, gradient, ours in found
+        ]
+        for x, total in sums:
+            x.grad = total
         if retain_grad and root.grad is None:
             root.grad = _as_array(seed)
 
@@ -219,7 +212,17 @@ def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list
     for root, seed in roots:
         if root.creator is not None:
             on_its_way.arrive(root._edge, seed)  # type: ignore[arg-type]
-    return [(leaf, gradient) for leaf, gradient, _ in on_its_way.run()]
+    return [(leaf, gradient) for leaf, gradient, _ in on_its_way.run()] if on_its_way.waiting else []
+
+
+def _held_here_only(gradient: Any) -> bool:
+    """Say that nobody else has this array, so that no copy is needed: callers count their own names."""
+    return (
+        type(gradient) is ndarray
+        and getrefcount(gradient) <= 3  # the caller's name, the parameter, the argument of this call
+        and gradient.base is None
+        and gradient.flags.writeable
+    )
 
 
 def _held(function: Function, gys: Sequence[Any]) -> list[tuple[Variable, Any, bool]]:
@@ -326,6 +329,8 @@ def _total(variable: Variable, gradient: Any) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
     if before is None:
+        if type(gradient) is float64:
+            return np.asarray(gradient)
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
         gradient = _as_array(gradient)
