@@ -41,7 +41,7 @@ class Subtract(Function):
         return x0 - x1
 
     def backward(self, gy: Any) -> Any:
-        return gy, -gy
+        return gy, -gy if self.needs_grad[1] else None
 
 
 class Multiply(Function):

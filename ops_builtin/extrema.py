@@ -19,8 +19,9 @@ class _Extremum(Function):
 
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.xs
+        w0, w1 = self.needs_grad
         share = self.first_share(x0, x1, gy.dtype)
-        return gy * share, gy * (1 - share)
+        return gy * share if w0 else None, gy * (1 - share) if w1 else None
 
     def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
         """Give 1 where the first wins, 0 where it loses, 1/2 where they tie."""

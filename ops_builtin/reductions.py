@@ -92,7 +92,7 @@ class _Reduction(Function):
     def count(self, gy: Any, shape: tuple[int, ...]) -> Any:
         """Say how many elements each element of the result comes from; 1 for none, which get nothing."""
         if self.where is True:
-            return max(product(shape) // max(gy.size, 1), 1)
+            return product(shape) // gy.size or 1 if gy.size else 1
         counted = np.broadcast_to(self.where, shape)
         return np.maximum(np.sum(counted, axis=self.axis, keepdims=self.keepdims), 1).astype(gy.dtype)
 

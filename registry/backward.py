@@ -125,9 +125,10 @@ class Pass:
         found = []
         for leaf in waiting.pop(Leaf.generation, ()):
             x, gradient = leaf(), gradients.pop(id(leaf))
+            ours = id(leaf) in self.owned or _held_here_only(gradient)
             if x is not None:
-                found.append((x, gradient, id(leaf) in self.owned or _held_here_only(gradient)))
-                del gradient
+                found.append((x, gradient, ours))
+            del gradient
         return found
 
     def step(self, function: Function, gys: Sequence[Any]) -> None:

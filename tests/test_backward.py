@@ -312,3 +312,36 @@ def test_a_gradient_keeps_the_memory_order_that_its_operator_gave():
     x = Variable(np.asfortranarray(np.arange(6.0).reshape(2, 3)))
     Columns()(x).backward()
     assert x.grad.flags.f_contiguous
+
+
+def test_a_gradient_that_nobody_else_holds_is_not_copied():
+    class Kept(Function):
+        kept = None
+
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            gx = 2 * gy
+            if Kept.kept == "keep":
+                Kept.kept = gx
+            elif Kept.kept == "view":
+                gx = gx[:]
+            elif Kept.kept == "read-only":
+                gx.flags.writeable = False
+            self.made = gx.__array_interface__["data"]
+            return gx
+
+    def gradient(how):
+        x, Kept.kept = Variable(np.ones(3)), how
+        y = Kept()(x)
+        y.backward()
+        np.testing.assert_array_equal(x.grad, [2.0, 2.0, 2.0])
+        x.grad += 1  # an array of its own, and writeable
+        return x.grad.__array_interface__["data"] == y.creator.made
+
+    assert gradient(None)
+    assert [gradient(how) for how in ("keep", "view", "read-only")] == [False] * 3
+    shared = Variable(np.ones(2)), Variable(np.ones(2))
+    (shared[0] + shared[1]).backward()
+    assert shared[0].grad is not shared[1].grad
