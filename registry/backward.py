@@ -155,7 +155,7 @@ class Pass:
         for edge, like, gx in zip(edges, likes, gxs):  # noqa: B905, lengths agree
             if edge is None or gx is None:
                 continue
-            if type(gx) is not ndarray and type(gx) is not float64:
+            if recorded or (type(gx) is not ndarray and type(gx) is not float64):
                 gx = function._gradient(gx, recorded)
             value = gx._node[0] if recorded else gx
             numbers = type(value) is float64 and type(like) is float64  # which always fit

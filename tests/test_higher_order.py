@@ -288,3 +288,17 @@ def test_composition_of_many_operators_has_the_second_derivative_of_finite_diffe
         after, before = (grad(function(v), v).data for v in (Variable(array + step), Variable(array - step)))
         expected.append((after - before) / 2e-6)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_a_plain_array_from_a_recorded_backward_is_a_constant():
+    class Halfway(Function):
+        def forward(self, x):
+            return 2.0 * x
+
+        def backward(self, gy):
+            return np.full(3, 2.0)
+
+    x = Variable(np.ones(3))
+    Halfway()(x).backward(create_graph=True)
+    np.testing.assert_array_equal(x.grad.data, [2.0, 2.0, 2.0])
+    assert x.grad.creator is None
