@@ -46,7 +46,6 @@ def _from_class(cls: type[Function], plugin: str) -> Operator:
     for function in _callables(cls, cls.implements):
         _check_arity(cls, function)
         calls[function] = numpy_call(function, cls, helper)
-    cls.safe_attributes()
     method_call = getattr(cls, "from_method", helper)
     return Operator(name, cls, helper, plugin, calls, _method(cls, cls.method), method_call)
 
