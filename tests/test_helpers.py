@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import threading
 import traceback
 from dataclasses import dataclass, field
 
@@ -529,3 +530,53 @@ def test_a_helper_takes_variables_arrays_and_numbers(publish):
     W = np.array([2.0])
     assert linear(np.array([1.0]), W).data == linear(variable(1.0), W, None).data == 2
     assert linear(variable(1.0), W, 1.0).data == 3
+
+
+def test_the_first_call_writes_a_helper_out_and_gives_what_others_give():
+    class Scaled(Function):
+        def __init__(self, factor=2.0, *, shift=0.0):
+            self.factor, self.shift = factor, shift
+
+        def forward(self, x):
+            return self.factor * x + self.shift
+
+        def backward(self, gy):
+            return self.factor * gy
+
+    scaled = helper(Scaled)
+    before = scaled.__code__
+    for _ in range(2):
+        x = variable(1.0, 2.0)
+        y = scaled(x, 3.0, shift=1.0)
+        y.backward()
+        np.testing.assert_array_equal(y.data, [4.0, 7.0])
+        np.testing.assert_array_equal(x.grad, [3.0, 3.0])
+        assert scaled.__code__ is not before
+    with pytest.raises(TypeError, match=r"scaled\(\) got an unexpected keyword argument 'axis'"):
+        scaled(x, axis=1)
+
+
+def test_first_calls_from_several_threads_are_all_right():
+    for _ in range(20):
+
+        class Doubled(Function):
+            def forward(self, x):
+                return 2 * x
+
+            def backward(self, gy):
+                return 2 * gy
+
+        doubled, barrier, found = helper(Doubled), threading.Barrier(4), []
+
+        def work(doubled=doubled, barrier=barrier, found=found):
+            x = variable(1.0)
+            barrier.wait()
+            doubled(doubled(x)).backward()
+            found.append(float(x.grad[0]))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [4.0] * 4
