@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import keyword
 import linecache
 import re
@@ -216,10 +217,13 @@ def numpy_call(
     count = 1 if variadic else len(inputs)
     target = adapt or helper
     accepted, name = signature(target).parameters, function_name(function)
-    plain_count = count if adapt is None and not variadic else -1  # nothing to tell apart, as a rule
+    # Arguments that stand as the helper has them need not be told apart, which takes 2 us.
+    alike = (
+        0 if adapt is not None or variadic else count + _alike(names[count:], [*accepted.values()][count:])
+    )
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == plain_count:
+        if not kwargs and count <= len(args) <= alike:
             return helper(*args)
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         if adapt is not None:
@@ -229,3 +233,10 @@ def numpy_call(
         return helper(*(arrays[0] if variadic else arrays), **constants)
 
     return call
+
+
+def _alike(names: Sequence[str], parameters: Sequence[Parameter]) -> int:
+    """Count the positional parameters that have these names, from the first on."""
+    pairs = zip(names, parameters, strict=False)
+    same = itertools.takewhile(lambda pair: pair[1].kind in _POSITIONAL and pair[0] == pair[1].name, pairs)
+    return len(list(same))

@@ -287,9 +287,8 @@ class Variable(NumPyProtocol):
 
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""
-        value = self._value
-        own = value if type(value) is np.float64 else value.copy()
-        return new_variable(own, self._edge, self.generation)
+        value, edge, generation = self._node
+        return new_variable(value if type(value) is np.float64 else value.copy(), edge, generation)
 
 
 def _hint(name: str) -> str:
