@@ -177,8 +177,10 @@ class Pass:
         before = self.gradients[key]
         if key in self.owned:
             np.add(before, gx, out=before)
+        elif type(before) is float64:
+            self.gradients[key] = before + gx
         else:
-            self.gradients[key] = total = before + gx
+            self.gradients[key] = total = _as_array(before + gx)
             if type(total) is ndarray:
                 self.owned.add(key)
 

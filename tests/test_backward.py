@@ -345,3 +345,20 @@ def test_a_gradient_that_nobody_else_holds_is_not_copied():
     shared = Variable(np.ones(2)), Variable(np.ones(2))
     (shared[0] + shared[1]).backward()
     assert shared[0].grad is not shared[1].grad
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
+def test_backward_gets_arrays_where_gradients_of_numbers_add_up(dtype):
+    class Seen(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            self.seen = type(gy), gy.shape, gy.dtype
+            return 2 * gy
+
+    x = Variable(np.array(3, dtype))
+    y = Seen()(x)
+    (y * 2 + y * 3).backward()
+    assert y.creator.seen == (np.ndarray, (), dtype)
+    assert (x.grad.dtype, x.grad) == (dtype, 10)
