@@ -325,7 +325,7 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
         if gx.dtype.kind == "c" and dtype.kind == "f":
             gx = np.real(gx)
         gx = np.astype(gx, dtype)
-    return gx
+    return gx if type(gx) is float64 else _as_array(gx)
 
 
 def _total(variable: Variable, gradient: Any) -> Any:

@@ -362,3 +362,6 @@ def test_backward_gets_arrays_where_gradients_of_numbers_add_up(dtype):
     (y * 2 + y * 3).backward()
     assert y.creator.seen == (np.ndarray, (), dtype)
     assert (x.grad.dtype, x.grad) == (dtype, 10)
+    (y + np.ones(3, dtype)).backward()  # summed over what it was broadcast to
+    assert y.creator.seen == (np.ndarray, (), dtype)
+    assert (x.grad.dtype, x.grad) == (dtype, 16)
