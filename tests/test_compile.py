@@ -232,6 +232,16 @@ class TestSimplification:
     def test_two_transposes_are_none(self):
         assert self.steps(lambda x: x.T.T + 1, np.ones((2, 3))) == ["add"]
 
+    def test_views_of_a_copy_that_is_left_out_are_not_written_into(self):
+        x = RNG.normal(size=(4000, 2))  # arrays of that size are taken again
+        before = x.copy()
+        agrees(lambda x: np.exp(np.reshape(x * 1, (2, 4000)) + 1), (x,))
+        agrees(lambda x: (np.exp(np.reshape(x + 2, (2, 4000)) * 2), np.sin(x + 2)), (x,))
+        c = compiled(lambda x: np.reshape(x * 1, (2, 4000)))
+        c(x)
+        assert not np.shares_memory(c(x), x)
+        np.testing.assert_array_equal(x, before)
+
     def test_what_is_written_into_is_left_alone(self):
         def f(x):
             y = np.zeros_like(x)

@@ -5,7 +5,7 @@ import pytest
 
 from registry import CompileError, Variable, default_registry
 from registry import compile as compiled
-from registry.compiler import CompiledFunction
+from registry.compiler import CompiledFunction, buffers
 from registry.structures import leaves
 from registry.testing.subject import Subject, pull_back, same, variables
 
@@ -55,6 +55,11 @@ def program(subject, sample):
 def moved(arrays, factor):
     """Change floating arrays a little, so that nothing of the traced call can be left in a plan."""
     return [x if x is None or x.dtype.kind not in "fc" else (x * factor).astype(x.dtype) for x in arrays]
+
+
+@pytest.fixture(autouse=True)
+def small_arrays_are_taken_again(monkeypatch):
+    monkeypatch.setattr(buffers, "REUSED", 1)
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -14,7 +14,7 @@ from registry.compiler.emit import Source
 from registry.compiler.outside import Name
 from registry.compiler.simplify import simplified
 from registry.compiler.tracer import Result, Traces, is_traced
-from registry.compiler.values import Branch, Value
+from registry.compiler.values import Branch, Memory, Value
 from registry.errors import CompileError
 from registry.modes import recording
 from registry.structures import like, mapped
@@ -37,6 +37,7 @@ class Plan:
     def __init__(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces, names: Sequence[Name]
     ) -> None:
+        self.owners = [value.memory.root() for value in traces.program.results]
         self.program = in_blocks(simplified(traces.program))
         self.plugins = state.default._plugins
         self.names = names
@@ -111,10 +112,10 @@ class Plan:
 
     def returned(self, traces: Traces) -> str:
         """Write the results in the structure that the function gave."""
-        originals, finals = iter(traces.program.results), iter(self.program.results)
-        owners: dict[Any, Any] = {}
+        finals = zip(self.program.results, self.owners, strict=True)
+        owners: dict[Memory, Memory] = {}
         written = [
-            self.result(result, next(originals), next(finals), owners)
+            self.result(result, *next(finals), owners)
             if isinstance(result.value, Value)
             else self.source.bind("k", result.value)
             for result in traces.results
@@ -136,10 +137,13 @@ class Plan:
             return "(" + "".join([self.tree(x, written) + ", " for x in tree]) + ")"
         return next(written)
 
-    def result(self, result: Result, original: Value, final: Value, owners: dict[Any, Any]) -> str:
-        """Write one result: an array that is nobody else's, where that of the plain call is."""
+    def result(self, result: Result, final: Value, before: Memory, owners: dict[Memory, Memory]) -> str:
+        """Write one result: an array that is nobody else's, where that of the plain call is.
+
+        `before` is whose memory it had then, `owners` whose memory each one written so far had.
+        """
         source, name = self.source, self.source.name(final)
-        memory, before = final.memory.root(), original.memory.root()
+        memory = final.memory.root()
         shared = owners.setdefault(memory, before) is not before or final.is_constant
         if result.form in ("array", "leaf", "constant"):
             if final in self.given and memory is before:

@@ -46,6 +46,11 @@ class _Simplifier:
         results = [self.instead.get(value, value) for value in self.program.results]
         return Program(self.program.arguments, self.steps, results)
 
+    def replace(self, value: Value, by: Value) -> None:
+        """Let another value take the place of one; views of that are now views of the other."""
+        self.instead[value] = by
+        by.memory.join(value.memory)
+
     def now(self, x: Any) -> Any:
         return self.instead.get(x, x) if isinstance(x, Value) else x
 
@@ -59,12 +64,12 @@ class _Simplifier:
         if step.call in INFIX and any(v.dtype is not None for v in step.inputs()):
             step.call = INFIX[step.call]
         if step.outs and not step.several and (same := self.same_as(step)) is not None:
-            self.instead[step.outs[0]] = same
+            self.replace(step.outs[0], same)
             return
         key = _key(step)
         if key in self.known:
             for out, before in zip(step.outs, self.known[key].outs, strict=True):
-                self.instead[out] = before
+                self.replace(out, before)
             return
         if key is not None:
             self.known[key] = step
@@ -249,7 +254,7 @@ def _is_transpose(step: Step) -> bool:
     if step.kwargs or not step.args or not isinstance(step.args[0], Value):
         return False
     plain = step.call == Attribute("T") or step.call in (np.transpose, Method("transpose"))
-    return plain and len(step.args) == 1
+    return plain and step.args[1:] in ((), (None,))
 
 
 def _key(step: Step) -> Hashable:
