@@ -83,6 +83,8 @@ class Pass:
         Where the array is our own, by the same.
     waiting : dict
         Generation -> edges at which something has arrived.
+    large : list
+        Functions with a large gradient that can go in blocks, whose turn it is.
     several : dict
         Functions with several outputs, whose turn it is: identity -> function, gradients by index.
     create_graph : bool
@@ -91,11 +93,12 @@ class Pass:
         Variables in between with their gradients, where those are to be kept.
     """
 
-    __slots__ = ("create_graph", "gradients", "observers", "owned", "retained", "several", "waiting")
+    __slots__ = ("create_graph", "gradients", "large", "observers", "owned", "retained", "several", "waiting")
 
     def __init__(self, create_graph: bool, retain_grad: bool = False) -> None:
         self.gradients: dict[int, Any] = {}
         self.owned: set[int] = set()
+        self.large: list[Function] = []
         self.waiting: defaultdict[int, list[Any]] = defaultdict(list)
         self.several: dict[int, tuple[Function, dict[int, Any]]] = {}
         self.create_graph = create_graph
@@ -104,7 +107,8 @@ class Pass:
 
     def run(self) -> list[tuple[Variable, Any, bool]]:
         """Give each leaf its gradient, and whether that array is ours alone."""
-        waiting, gradients, several = self.waiting, self.gradients, self.several
+        waiting, gradients = self.waiting, self.gradients
+        several, large = self.several, self.large
         plain = not self.create_graph and self.observers is None and self.retained is None
         on = recording.set(self.create_graph)
         outside = None if differentiating.get() is None else differentiating.set(None)
@@ -118,6 +122,8 @@ class Pass:
                 while several:
                     _, (function, gys) = several.popitem()
                     self.step(function, _of_each_output(function, gys))
+                if large:
+                    large[0]._pass_large_back(self)
         finally:
             recording.reset(on)
             if outside is not None:
@@ -162,6 +168,11 @@ class Pass:
             if not numbers and (value.shape != like.shape or value.dtype is not like.dtype):
                 gx = fitted(function, gx, like, gys)
             self.arrive(edge, gx)
+
+    def postpone(self, function: Function, gy: Any) -> None:
+        """Let a large gradient wait until all others of its generation are passed back."""
+        self.gradients[id(function)] = gy
+        self.large.append(function)
 
     def arrive(self, edge: Edge, gx: Any) -> None:
         """Add a gradient to what has arrived at the end of an edge, which waits for its turn."""

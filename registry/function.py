@@ -8,6 +8,7 @@ from weakref import ReferenceType
 
 import numpy as np
 
+from registry import large
 from registry.backward import Edge, Output, Pass, holder
 from registry.errors import (
     GradientError,
@@ -18,7 +19,8 @@ from registry.modes import differentiating
 from registry.numpy_protocol import Array
 from registry.recording import record
 from registry.state import default_registry
-from registry.stored import set_by_init, stored_floats, stores_nothing
+from registry.stored import assigned, set_by_init, stored_floats, stores_nothing
+from registry.threads import LARGE
 from registry.variable import Variable, as_array, new_variable
 
 _RECORDED = (
@@ -50,7 +52,9 @@ class Function:
         False where `backward` wants None, and not zeros, as the gradient of an output
         that nothing used.
     elementwise : bool
-        True where each element of the result depends on the same element of the inputs.
+        True where each element of the result depends on the same element of the inputs, and
+        of its gradient on the same elements of what `backward` reads. Large arrays may come
+        to both methods in parts, as lines, on several threads.
     scalars : bool
         True where `forward` and `backward` also take numbers, NumPy's and Python's, in
         place of 0-d arrays, as plain arithmetic and NumPy's functions do: a computation
@@ -119,6 +123,7 @@ class Function:
     _saves_xs: ClassVar[bool] = True
     _saves_ys: ClassVar[bool] = True
     _bare: ClassVar[bool] = False
+    _uniform: ClassVar[bool] = False
     _own_slots: ClassVar[tuple[str, ...]] = ()
     _withholding: ClassVar[dict[frozenset[str], type[Function]]]
     _safe: ClassVar[frozenset[str]]
@@ -132,6 +137,8 @@ class Function:
         slots = [name for base in cls.__mro__[:-1] for name in vars(base).get("__slots__", ())]
         cls._own_slots = tuple(name for name in slots if name not in Function.__slots__)
         cls._bare, cls._withholding = stores_nothing(cls), {}
+        keeps_none = cls._bare or not (cls._own_slots or assigned(cls, "forward"))
+        cls._uniform = cls.elementwise and keeps_none
         cls._pass_back = Function._pass_back  # type: ignore[method-assign]  # not one written out for a base
 
     # `**_` lets type checkers accept whatever parameters a subclass names.
@@ -199,7 +206,15 @@ class Function:
 
     def _pass_back(self, gy: Any, on_its_way: Pass) -> None:
         """Pass a gradient back in a plain pass; where the operator has a helper, written out like it."""
-        on_its_way.step(self, (gy,))
+        if self._uniform and type(gy) is np.ndarray and gy.size > LARGE:
+            on_its_way.postpone(self, gy)
+        else:
+            on_its_way.step(self, (gy,))
+
+    @staticmethod
+    def _pass_large_back(on_its_way: Pass) -> None:
+        """Pass the large gradients of a generation back, in blocks where that can be."""
+        large.pass_back(on_its_way)
 
     @property
     def inputs(self) -> tuple[Variable, ...]:

@@ -11,7 +11,7 @@ from weakref import ref
 
 import numpy as np
 
-from registry import state
+from registry import large, state
 from registry.backward import Edge, Like, Output
 from registry.calling import checked_result, explain, make_constants_arrays
 from registry.modes import recording
@@ -49,7 +49,7 @@ def record(function: Function, inputs: Sequence[Any]) -> Any:
     if observers is not None:
         observers.before_forward(function=function, xs=xs)
     try:
-        ys = function.forward(*xs)
+        ys = large.forward(function, xs) if function.elementwise else function.forward(*xs)
     except Exception as error:
         explain(function, error, inputs)
         raise

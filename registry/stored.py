@@ -17,8 +17,8 @@ _WITHOUT_FLOATS = frozenset((NoneType, bool, int, str, slice))
 
 def set_by_init(cls: type) -> frozenset[str]:
     """Give the names that `__init__` assigns as attributes and `forward` does not."""
-    made = _assigned(cls, "__init__") | _assigned(cls, "__post_init__")
-    return made - _assigned(cls, "forward")
+    made = assigned(cls, "__init__") | assigned(cls, "__post_init__")
+    return made - assigned(cls, "forward")
 
 
 def stores_nothing(cls: type) -> bool:
@@ -54,7 +54,7 @@ def stored_floats(function: Any, safe: frozenset[str]) -> list[str]:
     return found
 
 
-def _assigned(cls: type, method: str) -> frozenset[str]:
+def assigned(cls: type, method: str) -> frozenset[str]:
     """Give the names that a method, or one that it calls, assigns as attributes."""
     names: set[str] = set()
     todo, seen = [method], set()

@@ -77,6 +77,8 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+LARGE = 131_072  # elements above which an array is worth it
+
 threads = Threads(_usable_cores())
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
     os.register_at_fork(after_in_child=lambda: setattr(threads, "_pool", None))

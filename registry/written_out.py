@@ -21,6 +21,7 @@ from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.modes import recording
 from registry.recording import like, record, results
+from registry.threads import LARGE
 from registry.variable import Variable
 
 if TYPE_CHECKING:
@@ -37,11 +38,18 @@ _INPUT = """\
         return _record({make}, ({inputs},))
 """
 _UNWRAPPED = """\
-if type(_x{i}) is _ndarray and not _x{i}.ndim and _x{i}.dtype is _float64_dtype:
-            _x{i} = _x{i}[()]"""
+if type(_x{i}) is _ndarray:
+            if _x{i}.ndim:
+                if _x{i}.size > _LARGE:
+                    return _record({make}, ({inputs},))
+            elif _x{i}.dtype is _float64_dtype:
+                _x{i} = _x{i}[()]"""
 _WRAPPED = """\
 if type(_x{i}) is _float64:
             _x{i} = {x}._array"""
+_SMALL = """
+        elif type(_x{i}) is _ndarray and _x{i}.size > _LARGE:
+            return _record({make}, ({inputs},))"""
 _NUMBER = """\
 elif type({x}) in _numbers:
         _x{i} = {x}
@@ -83,7 +91,7 @@ def {declaration}:
 """
 _PASS_BACK = """\
 def _pass_back(_function, _gy, _pass):
-    {gradient}
+    {gradient}{large}
     try:
         _gxs = _function.backward(_gy)
     except Exception as _error:
@@ -94,6 +102,9 @@ def _pass_back(_function, _gy, _pass):
     _gradients, _waiting = _pass.gradients, _pass.waiting
 {passed}\
 """
+_LARGE_ONE = """
+    if type(_gy) is _ndarray and _gy.size > _LARGE:
+        return _pass.postpone(_function, _gy)"""
 _PASSED = """\
     if _edge{i} is not None and _gx{i} is not None:
         _like = _function._inputs_like[{i}]
@@ -119,13 +130,15 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     """
     inputs = ", ".join(names)
     fitting, constant = (_UNWRAPPED, f"{_NUMBER}\n    {_ARRAY}") if cls.scalars else (_WRAPPED, _ARRAY)
+    if cls._uniform and not cls.scalars:
+        fitting += _SMALL
     taken = [
         _INPUT.format(
             x=x,
             i=i,
             make=make,
             inputs=inputs,
-            fitting=fitting.format(x=x, i=i),
+            fitting=fitting.format(x=x, i=i, make=make, inputs=inputs),
             constant=constant.format(x=x, i=i),
         )
         for i, x in enumerate(names)
@@ -196,6 +209,7 @@ def pass_back_source(cls: type[Function], count: int) -> str:
             else f"{', '.join(f'_edge{i}' for i in range(count))} = _function._all_edges"
         )
     return _PASS_BACK.format(
+        large=_LARGE_ONE if cls._uniform else "",
         gradient="" if cls.scalars else "_gy = _asarray(_gy) if type(_gy) is _float64 else _gy",
         gradients=gradients,
         edges=edges,
@@ -206,6 +220,7 @@ def pass_back_source(cls: type[Function], count: int) -> str:
 def namespace(cls: type[Function], count: int) -> dict[str, Any]:
     """Give what the names in these sources mean."""
     return {
+        "_LARGE": LARGE,
         "_Like": Like,
         "_Variable": Variable,
         "_asarray": np.asarray,
