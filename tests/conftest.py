@@ -92,6 +92,19 @@ def few_builtins(monkeypatch):
 
 
 @pytest.fixture
+def plans_do_not_fail(monkeypatch):
+    """Where a step of a plan fails, the function itself is called; here it must fail, too."""
+    from registry.compiler import CompiledFunction
+
+    def fails_too(self, error, args, kwargs):
+        with pytest.raises(type(error)):
+            self._f(*args, **kwargs)
+        raise error
+
+    monkeypatch.setattr(CompiledFunction, "_plainly", fails_too)
+
+
+@pytest.fixture
 def publish():
     """Give a function: load operators into a registry as one plugin of this name."""
     return lambda registry, plugin, *targets: load_strictly(registry, targets, plugin)

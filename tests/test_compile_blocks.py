@@ -11,9 +11,9 @@ import pytest
 import registry
 from registry import compile as compiled
 from registry import value_and_grad
-from registry.compiler import CompiledFunction
 from registry.compiler.blocks import Blocks
 
+pytestmark = pytest.mark.usefixtures("plans_do_not_fail")
 RNG = np.random.default_rng(0)
 SIZE = 300_001  # some blocks, and a part of one
 
@@ -24,18 +24,6 @@ def threads(request):
     registry.set_num_threads(request.param)
     yield request.param
     registry.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def plans_do_not_fail(monkeypatch):
-    """Where a step fails, the function itself is called; here it must fail, too."""
-
-    def fails_too(self, error, args, kwargs):
-        with pytest.raises(type(error)):
-            self._f(*args, **kwargs)
-        raise error
-
-    monkeypatch.setattr(CompiledFunction, "_plainly", fails_too)
 
 
 def groups(c, *args):

@@ -48,8 +48,8 @@ class Buffers:
     def _owned(self, step: Step) -> list[Value]:
         """Give the large results whose arrays are new, and nobody else's."""
         inputs = {value.memory.root() for value in step.inputs()}
-        new = [out for out in step.outs if out.memory.root() not in inputs and not out.memory.written]
-        return [out for out in new if out.shape and out.nbytes >= REUSED]
+        own = [out for out in step.outs if out.layout.own and not out.memory.written]
+        return [out for out in own if out.memory.root() not in inputs and out.shape and out.nbytes >= REUSED]
 
     def _chosen(self, i: int, step: Step, free: list[tuple[float, Value]]) -> Any:
         if step.call is not np.matmul and not elementwise_ufunc(step):

@@ -54,12 +54,14 @@ class Layout(NamedTuple):
     shape: tuple[int, ...] = ()
     dtype: np.dtype[Any] | None = None
     strides: tuple[int, ...] = ()
+    own: bool = False  # whether it has memory of its own that may be written into
 
     @classmethod
     def of(cls, x: Any) -> Layout:
         """Describe an array, a number, or what else a step gives."""
         if isinstance(x, np.ndarray):
-            return cls("array", x.shape, x.dtype, x.strides)
+            own = x.flags.owndata and x.flags.writeable
+            return cls("array", x.shape, x.dtype, x.strides, own)
         if isinstance(x, np.generic):
             return cls("scalar", (), x.dtype)
         return cls("number") if isinstance(x, bool | int | float | complex) else cls("object")
