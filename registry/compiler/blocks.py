@@ -151,9 +151,7 @@ class _Block(Writer):
                 self.left[value] -= 1
             name = self.names.get(value)
             if self.left.get(value, 0) == 0 and name and name.startswith("t"):
-                free = self.free.setdefault(value.dtype, [])
-                if name not in free:
-                    free.append(name)
+                self.free.setdefault(value.dtype, []).append(name)
 
     def _target(self, step: Step) -> str:
         """Give the array that a step writes into: an input that dies here, where there is one."""

@@ -259,7 +259,7 @@ def _is_transpose(step: Step) -> bool:
 
 def _key(step: Step) -> Hashable:
     """Give what two equal steps have in common; None where each must run."""
-    if getattr(step.call, "cls", None) or not isinstance(step.call, Hashable):
+    if not isinstance(step.call, Hashable):
         return None
     if any(value.layout.kind == "object" for value in (*step.inputs(), *step.outs)):
         return None
