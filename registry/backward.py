@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
@@ -59,6 +59,8 @@ class Output(NamedTuple):
 
     def _pass_back(self, gy: Any, on_its_way: Pass) -> None:
         """Let the function wait until the gradient of each of its outputs is there."""
+        if not on_its_way.several:
+            on_its_way.late.append(_pass_several_back)
         gys = on_its_way.several.setdefault(id(self.function), (self.function, {}))[1]
         gys[self.index] = gys[self.index] + gy if self.index in gys else gy
 
@@ -83,23 +85,29 @@ class Pass:
         Where the array is our own, by the same.
     waiting : dict
         Generation -> edges at which something has arrived.
-    large : list
-        Functions with a large gradient that can go in blocks, whose turn it is.
+    late : list of callable
+        What is done with this pass when all else of a generation has been passed back:
     several : dict
-        Functions with several outputs, whose turn it is: identity -> function, gradients by index.
+        functions with several outputs, identity -> function, gradients by index, and
+    large : list
+        functions with a large gradient, which may go in blocks.
     create_graph : bool
         Whether the pass is recorded.
     retained : list or None
         Variables in between with their gradients, where those are to be kept.
     """
 
-    __slots__ = ("create_graph", "gradients", "large", "observers", "owned", "retained", "several", "waiting")
+    __slots__ = (
+        *("create_graph", "gradients", "large", "late", "observers", "owned", "retained", "several"),
+        "waiting",
+    )
 
     def __init__(self, create_graph: bool, retain_grad: bool = False) -> None:
         self.gradients: dict[int, Any] = {}
         self.owned: set[int] = set()
-        self.large: list[Function] = []
         self.waiting: defaultdict[int, list[Any]] = defaultdict(list)
+        self.late: list[Callable[[Pass], None]] = []
+        self.large: list[Function] = []
         self.several: dict[int, tuple[Function, dict[int, Any]]] = {}
         self.create_graph = create_graph
         self.observers = state.default.observers
@@ -107,8 +115,7 @@ class Pass:
 
     def run(self) -> list[tuple[Variable, Any, bool]]:
         """Give each leaf its gradient, and whether that array is ours alone."""
-        waiting, gradients = self.waiting, self.gradients
-        several, large = self.several, self.large
+        waiting, gradients, late = self.waiting, self.gradients, self.late
         plain = not self.create_graph and self.observers is None and self.retained is None
         on = recording.set(self.create_graph)
         outside = None if differentiating.get() is None else differentiating.set(None)
@@ -119,19 +126,17 @@ class Pass:
                         edge._pass_back(gradients.pop(id(edge)), self)
                     else:
                         self.step(edge, (gradients.pop(id(edge)),))
-                while several:
-                    _, (function, gys) = several.popitem()
-                    self.step(function, _of_each_output(function, gys))
-                if large:
-                    large[0]._pass_large_back(self)
+                while late:
+                    late.pop()(self)
         finally:
             recording.reset(on)
             if outside is not None:
                 differentiating.reset(outside)
         found = []
         for leaf in waiting.pop(Leaf.generation, ()):
-            x, gradient = leaf(), gradients.pop(id(leaf))
-            ours = id(leaf) in self.owned or _held_here_only(gradient)
+            key, x = id(leaf), leaf()
+            gradient = gradients.pop(key)
+            ours = type(gradient) is ndarray and (key in self.owned or _is_only_here(gradient))
             if x is not None:
                 found.append((x, gradient, ours))
             del gradient
@@ -168,11 +173,6 @@ class Pass:
             if not numbers and (value.shape != like.shape or value.dtype is not like.dtype):
                 gx = fitted(function, gx, like, gys)
             self.arrive(edge, gx)
-
-    def postpone(self, function: Function, gy: Any) -> None:
-        """Let a large gradient wait until all others of its generation are passed back."""
-        self.gradients[id(function)] = gy
-        self.large.append(function)
 
     def arrive(self, edge: Edge, gx: Any) -> None:
         """Add a gradient to what has arrived at the end of an edge, which waits for its turn."""
@@ -229,14 +229,29 @@ def pass_back(roots: Sequence[tuple[Variable, Any]], create_graph: bool) -> list
     return [(leaf, gradient) for leaf, gradient, _ in on_its_way.run()] if on_its_way.waiting else []
 
 
-def _held_here_only(gradient: Any) -> bool:
-    """Say that nobody else has this array, so that no copy is needed: callers count their own names."""
-    return (
-        type(gradient) is ndarray
-        and getrefcount(gradient) <= 3  # the caller's name, the parameter, the argument of this call
-        and gradient.base is None
-        and gradient.flags.writeable
-    )
+def _pass_several_back(on_its_way: Pass) -> None:
+    several = on_its_way.several
+    while several:
+        _, (function, gys) = several.popitem()
+        on_its_way.step(function, _of_each_output(function, gys))
+
+
+def _is_only_here(gradient: Any) -> bool:
+    """Say that nobody but the caller, by one name, has this array, so that no copy is needed."""
+    return getrefcount(gradient) == _ALONE and gradient.base is None and gradient.flags.writeable
+
+
+def _references(x: Any) -> int:
+    return getrefcount(x)
+
+
+def _references_of_one_name() -> int:
+    """Count those that a call of `_is_only_here` sees, which Pythons count differently."""
+    array = np.empty(0)
+    return _references(array)
+
+
+_ALONE = _references_of_one_name()
 
 
 def _held(function: Function, gys: Sequence[Any]) -> list[tuple[Variable, Any, bool]]:
@@ -308,11 +323,14 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     Only a true broadcast is summed: the input's shape must broadcast to the
     gradient's, and each axis summed over must come from an output.
     """
-    extra = gx.ndim - len(like.shape)
-    if extra > 0 and gx.shape[extra:] == like.shape and gys[0] is not None and gx.shape == gys[0].shape:
+    expected = like.shape
+    extra = gx.ndim - len(expected)
+    if extra > 0 and gx.shape[extra:] == expected and gys[0] is not None and gx.shape == gys[0].shape:
         # As a bias is added: a third of the general way's time.
         axis = 0 if extra == 1 else tuple(range(extra))
         gx = np.add.reduce(gx, axis) if type(gx) is ndarray else np.sum(gx, axis)
+        if gx.dtype is like.dtype and type(gx) is ndarray:
+            return gx
     elif gx.shape != like.shape:
         shape = (1,) * extra + tuple(like.shape)
         axes = tuple(a for a in range(gx.ndim) if shape[a] == 1 and (a < extra or gx.shape[a] != 1))

@@ -207,14 +207,9 @@ class Function:
     def _pass_back(self, gy: Any, on_its_way: Pass) -> None:
         """Pass a gradient back in a plain pass; where the operator has a helper, written out like it."""
         if self._uniform and type(gy) is np.ndarray and gy.size > LARGE:
-            on_its_way.postpone(self, gy)
+            large.postpone(on_its_way, self, gy)
         else:
             on_its_way.step(self, (gy,))
-
-    @staticmethod
-    def _pass_large_back(on_its_way: Pass) -> None:
-        """Pass the large gradients of a generation back, in blocks where that can be."""
-        large.pass_back(on_its_way)
 
     @property
     def inputs(self) -> tuple[Variable, ...]:

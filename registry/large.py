@@ -150,6 +150,14 @@ def forward_in_blocks(function: Function, xs: Sequence[Any], size: int = BLOCK) 
     return None if odd else result
 
 
+def postpone(on_its_way: Pass, function: Function, gy: Any) -> None:
+    """Let a large gradient wait until all others of its generation are passed back."""
+    if not on_its_way.large:
+        on_its_way.late.append(pass_back)
+    on_its_way.gradients[id(function)] = gy
+    on_its_way.large.append(function)
+
+
 def pass_back(on_its_way: Pass) -> None:
     """Pass the large gradients of one generation back, as the last ones that wait there.
 

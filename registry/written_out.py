@@ -3,123 +3,30 @@
 In CPython 3.11 an attribute is read in 3 ns by a line that has seen one class only, and in 40 ns
 by one that all operators share; loops over inputs and calls in between come on top. A product of
 two numbers takes 3.6 us in `record` and 0.8 us written out, its step back 1.2 us in `Pass.step`
-and 0.6 us written out.
+and 0.6 us written out. A program of many operators costs by its bytecodes, so there are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import indent
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
-from registry import state
+from registry import large, state
 from registry.backward import Like, counted, explain, fitted
 from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.modes import recording
-from registry.recording import like, record, results
+from registry.recording import record, results
 from registry.threads import LARGE
 from registry.variable import Variable
 
 if TYPE_CHECKING:
     from registry.function import Function
 
-_INPUT = """\
-    if type({x}) is _Variable or isinstance({x}, _Variable):
-        _x{i}, _edge{i}, _g = {x}._node
-        if _g > _generation:
-            _generation = _g
-        {fitting}
-    {constant}
-    else:
-        return _record({make}, ({inputs},))
-"""
-_UNWRAPPED = """\
-if type(_x{i}) is _ndarray:
-            if _x{i}.ndim:
-                if _x{i}.size > _LARGE:
-                    return _record({make}, ({inputs},))
-            elif _x{i}.dtype is _float64_dtype:
-                _x{i} = _x{i}[()]"""
-_WRAPPED = """\
-if type(_x{i}) is _float64:
-            _x{i} = {x}._array"""
-_SMALL = """
-        elif type(_x{i}) is _ndarray and _x{i}.size > _LARGE:
-            return _record({make}, ({inputs},))"""
-_NUMBER = """\
-elif type({x}) in _numbers:
-        _x{i} = {x}
-        _edge{i} = None
-    elif type({x}) is _ndarray and {x}.dtype is _float64_dtype:
-        _x{i} = {x} if {x}.ndim else {x}[()]
-        _edge{i} = None"""
-_ARRAY = """\
-elif type({x}) is _ndarray and {x}.dtype.kind in "biufc":
-        _x{i} = {x}
-        _edge{i} = None"""
-# Generation -2 is that of no Variable at all, -1 that of constant ones.
-_RECORD = """\
-def {declaration}:
-    _generation = -2
-{taken}\
-    if _generation == -2 or _state.default.observers is not None or not _is_recording():
-        return _record({make}, ({inputs},))
-    _function = {make}
-    try:
-        _y = _function.forward({xs})
-    except Exception as _error:
-        _explain_forward(_function, _error, ({inputs},))
-        raise
-    _function.generation = _generation
-    _function._count = {count}
-    {edges}
-    if {unusual}:
-        return _results(_function, ({xs},), _checked_result(_function, _y))
-    _variable = _new(_Variable)
-    _variable.grad = _variable.name = None
-    if _generation < 0:
-        _variable._node = _y, None, -1
-        return _variable
-    _variable._node = _y, _function, _generation + 1
-    _function._output = _ref(_variable)
-    {saved}
-    return _variable
-"""
-_PASS_BACK = """\
-def _pass_back(_function, _gy, _pass):
-    {gradient}{large}
-    try:
-        _gxs = _function.backward(_gy)
-    except Exception as _error:
-        _explain(_function, _error)
-        raise
-    {gradients}
-    {edges}
-    _gradients, _waiting = _pass.gradients, _pass.waiting
-{passed}\
-"""
-_LARGE_ONE = """
-    if type(_gy) is _ndarray and _gy.size > _LARGE:
-        return _pass.postpone(_function, _gy)"""
-_PASSED = """\
-    if _edge{i} is not None and _gx{i} is not None:
-        _like = _function._inputs_like[{i}]
-        {fitted}
-        _key = id(_edge{i})
-        if _key in _gradients:
-            _pass.add(_key, _gx{i})
-        else:
-            _gradients[_key] = _gx{i}
-            _waiting[_edge{i}.generation].append(_edge{i})
-"""
-_FITTED = """if type(_gx{i}) is not _ndarray:
-    _gx{i} = _function._gradient(_gx{i}, False)
-if _gx{i}.shape != _like.shape or _gx{i}.dtype is not _like.dtype:
-    _gx{i} = _fitted(_function, _gx{i}, _like, (_gy,))"""
+_NUMBER = np.float64()
 
 
 def helper_source(cls: type[Function], declaration: str, make: str, names: Sequence[str]) -> str:
@@ -128,60 +35,96 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     It differs from `record` in nothing but speed, and leaves to it what is rare: calls
     without a Variable, with recording off or observers on, lists and numbers as inputs.
     """
-    inputs = ", ".join(names)
-    fitting, constant = (_UNWRAPPED, f"{_NUMBER}\n    {_ARRAY}") if cls.scalars else (_WRAPPED, _ARRAY)
-    if cls._uniform and not cls.scalars:
-        fitting += _SMALL
-    taken = [
-        _INPUT.format(
-            x=x,
-            i=i,
-            make=make,
-            inputs=inputs,
-            fitting=fitting.format(x=x, i=i, make=make, inputs=inputs),
-            constant=constant.format(x=x, i=i),
-        )
-        for i, x in enumerate(names)
-    ]
-    xs = ", ".join(f"_x{i}" for i in range(len(names)))
-    return _RECORD.format(
-        declaration=declaration,
-        taken="".join(taken),
-        make=make,
-        inputs=inputs,
-        xs=xs,
-        count=len(names),
-        edges=_edges(len(names)),
-        unusual=_unusual(cls),
-        saved=_saved(cls, xs, len(names)),
-    )
-
-
-def _edges(count: int) -> str:
-    if count > 2:
-        return f"_function._all_edges = {', '.join(f'_edge{i}' for i in range(count))}"
-    return "; ".join(f"_function._edge{i} = _edge{i}" for i in range(count))
-
-
-def _unusual(cls: type[Function]) -> str:
-    unusual = "type(_y) is not _ndarray"
-    if not isinstance(cls.forward, np.ufunc):  # which makes numbers of numbers
+    inputs, xs = f"({', '.join(names)},)", _numbered("_x{}", len(names))
+    record = f"return _record({make}, {inputs})"
+    taken = [line for i, x in enumerate(names) for line in _input(cls, i, x, record)]
+    unusual = "_kind is not _ndarray"
+    if not isinstance(cls.forward, np.ufunc):  # which gives numbers for numbers
         unusual += ' or _y.dtype.kind not in "biufc"'
-    return f"type(_y) is not _float64 and ({unusual})" if cls.scalars else unusual
-
-
-def _saved(cls: type[Function], xs: str, count: int) -> str:
-    ys = "_function.ys = (_y,)" if cls._saves_ys else ""
-    if cls._saves_xs:
-        return f"_function.xs = _function._inputs_like = ({xs},)\n    {ys}"
-    likes = ", ".join(
-        f"_x{i} if type(_x{i}) is _float64 else _tuple(_Like, (_x{i}.shape, _x{i}.dtype)) "
-        f"if type(_x{i}) is _ndarray else _like(_x{i})"
-        for i in range(count)
+    if cls.scalars:
+        unusual = f"_kind is not _float64 and ({unusual})"
+    return _joined(
+        f"def {declaration}:",
+        "    _generation = -2",  # that of no Variable at all; -1 is that of constant ones
+        *[f"    {line}" for line in taken],
+        "    if _generation == -2 or _state.default.observers is not None or not _is_recording():",
+        f"        {record}",
+        f"    _function = {make}",
+        "    try:",
+        f"        _y = _function.forward({xs})",
+        "    except Exception as _error:",
+        f"        _explain_forward(_function, _error, {inputs})",
+        "        raise",
+        "    _function.generation = _generation",
+        f"    _function._count = {len(names)}",
+        f"    {_edges(len(names))} = {_numbered('_edge{}', len(names))}",
+        "    _kind = type(_y)",
+        f"    if {unusual}:",
+        f"        return _results(_function, ({xs},), _checked_result(_function, _y))",
+        "    _variable = _new(_Variable)",
+        "    _variable.grad = _variable.name = None",
+        "    if _generation < 0:",
+        "        _variable._node = _y, None, -1",
+        "        return _variable",
+        "    _variable._node = _y, _function, _generation + 1",
+        "    _function._output = _ref(_variable)",
+        f"    {_kept(cls, xs, len(names))}",
+        "    _function.ys = (_y,)" if cls._saves_ys else "",
+        "    return _variable",
     )
-    are_numbers = " and ".join(f"type(_x{i}) is _float64" for i in range(count))
-    likes = f"_numbers_like if {are_numbers} else ({likes},)" if cls.scalars else f"({likes},)"
-    return f"_function._inputs_like = {likes}\n    {ys}"
+
+
+def _input(cls: type[Function], i: int, x: str, record: str) -> Iterator[str]:
+    """Take one input: what `forward` sees of it, and where its gradient goes.
+
+    Where `backward` does not read it, what its gradient must be like is kept instead.
+    """
+    like = "" if cls._saves_xs else f"_like{i} = "
+    yield f"if type({x}) is _Variable or isinstance({x}, _Variable):"
+    yield f"    _x{i}, _edge{i}, _g = {x}._node"
+    yield "    if _g > _generation:"
+    yield "        _generation = _g"
+    if not cls.scalars:
+        yield f"    if type(_x{i}) is _float64:"
+        yield f"        _x{i} = {x}._array"
+    if cls.scalars or cls._uniform or like:
+        yield f"    if type(_x{i}) is _ndarray:"
+        yield f"        if _x{i}.ndim:"
+        if cls._uniform:
+            yield f"            if _x{i}.size > _LARGE:"
+            yield f"                {record}"
+        yield f"            {like}_tuple(_Like, (_x{i}.shape, _x{i}.dtype))" if like else "            pass"
+        if cls.scalars:
+            yield f"        elif _x{i}.dtype is _float64_dtype:"
+            yield f"            {f'{like}_NUMBER; ' if like else ''}_x{i} = _x{i}[()]"
+        if like:
+            yield "        else:"
+            yield f"            {like}_x{i}"
+            yield "    else:"
+            yield f"        {like}_NUMBER if type(_x{i}) is _float64 else _x{i}"
+    constant = f"    {like}_NUMBER; _edge{i} = None" if like else f"    _edge{i} = None"
+    if cls.scalars:
+        yield f"elif type({x}) in _numbers:"
+        yield f"    _x{i} = {x}"
+        yield constant
+        yield f"elif type({x}) is _ndarray and {x}.dtype is _float64_dtype:"
+        yield f"    _x{i} = {x} if {x}.ndim else {x}[()]"
+        yield constant
+    yield f'elif type({x}) is _ndarray and {x}.dtype.kind in "biufc":'
+    yield f"    _x{i} = {x}"
+    yield constant
+    yield "else:"
+    yield f"    {record}"
+
+
+def _kept(cls: type[Function], xs: str, count: int) -> str:
+    """Keep the inputs, or else what their gradients must be like."""
+    if cls._saves_xs:
+        return f"_function.xs = _function._inputs_like = ({xs},)"
+    likes = f"({_numbered('_like{}', count)},)"
+    if cls.scalars:  # one tuple for all calls on numbers: what is new costs while a graph grows
+        likes = f"_NUMBERS if {_numbered('_like{} is _NUMBER', count, ' and ')} else {likes}"
+    return f"_function._inputs_like = {likes}"
 
 
 def pass_back_source(cls: type[Function], count: int) -> str:
@@ -189,32 +132,61 @@ def pass_back_source(cls: type[Function], count: int) -> str:
 
     It differs from `Pass.step` in nothing but speed.
     """
-    names = ", ".join(f"_gx{i}" for i in range(count))
-    fitted = _FITTED
-    if cls.scalars:  # two numbers fit
-        fitted = (
-            f"if type(_gx{{i}}) is not _float64 or type(_like) is not _float64:\n{indent(fitted, ' ' * 4)}"
-        )
-    fitted = indent(fitted, " " * 8).lstrip()
+    unpacked = f"{_numbered('_gx{}', count)} = _gxs"
     if count == 1:
-        gradients = "_gx0 = _gxs if type(_gxs) is not tuple else _counted(_function, _gxs)[0]"
-        edges = "_edge0 = _function._edge0"
-    else:
-        gradients = (
-            f"{names} = _gxs if type(_gxs) is tuple and len(_gxs) == {count} else _counted(_function, _gxs)"
-        )
-        edges = (
-            "_edge0, _edge1 = _function._edge0, _function._edge1"
-            if count == 2
-            else f"{', '.join(f'_edge{i}' for i in range(count))} = _function._all_edges"
-        )
-    return _PASS_BACK.format(
-        large=_LARGE_ONE if cls._uniform else "",
-        gradient="" if cls.scalars else "_gy = _asarray(_gy) if type(_gy) is _float64 else _gy",
-        gradients=gradients,
-        edges=edges,
-        passed="".join(_PASSED.format(i=i, fitted=fitted.format(i=i)) for i in range(count)),
+        unpacked = "_gx0 = _gxs if type(_gxs) is not tuple else _counted(_function, _gxs)[0]"
+    passed = [line for i in range(count) for line in _passed(cls, i)]
+    return _joined(
+        "def _pass_back(_function, _gy, _pass):",
+        "" if cls.scalars else "    if type(_gy) is _float64:\n        _gy = _asarray(_gy)",
+        "    if type(_gy) is _ndarray and _gy.size > _LARGE:" if cls._uniform else "",
+        "        return _postpone(_pass, _function, _gy)" if cls._uniform else "",
+        "    try:",
+        "        _gxs = _function.backward(_gy)",
+        "    except Exception as _error:",
+        "        _explain(_function, _error)",
+        "        raise",
+        f"    if type(_gxs) is not tuple or len(_gxs) != {count}:" if count > 1 else "",
+        "        _gxs = _counted(_function, _gxs)" if count > 1 else "",
+        f"    {unpacked}",
+        f"    {_numbered('_edge{}', count)} = {_edges(count)}",
+        "    _gradients = _pass.gradients",
+        *[f"    {line}" for line in passed],
     )
+
+
+def _passed(cls: type[Function], i: int) -> Iterator[str]:
+    """Pass the gradient of one input on, made to fit it."""
+    yield f"if _edge{i} is not None and _gx{i} is not None:"
+    yield f"    _like = _function._inputs_like[{i}]"
+    yield f"    if type(_gx{i}) is _ndarray:"
+    yield f"        if _gx{i}.shape != _like.shape or _gx{i}.dtype is not _like.dtype:"
+    yield f"            _gx{i} = _fitted(_function, _gx{i}, _like, (_gy,))"
+    # Two numbers fit.
+    yield (
+        f"    elif type(_gx{i}) is not _float64 or type(_like) is not _float64:"
+        if cls.scalars
+        else "    else:"
+    )
+    yield f"        _gx{i} = _fitted(_function, _function._gradient(_gx{i}, False), _like, (_gy,))"
+    yield f"    _key = id(_edge{i})"
+    yield "    if _key in _gradients:"
+    yield f"        _pass.add(_key, _gx{i})"
+    yield "    else:"
+    yield f"        _gradients[_key] = _gx{i}"
+    yield f"        _pass.waiting[_edge{i}.generation].append(_edge{i})"
+
+
+def _edges(count: int) -> str:
+    return _numbered("_function._edge{}", count) if count <= 2 else "_function._all_edges"
+
+
+def _numbered(text: str, count: int, between: str = ", ") -> str:
+    return between.join(text.format(i) for i in range(count))
+
+
+def _joined(*lines: str) -> str:
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def namespace(cls: type[Function], count: int) -> dict[str, Any]:
@@ -222,6 +194,8 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
     return {
         "_LARGE": LARGE,
         "_Like": Like,
+        "_NUMBER": _NUMBER,
+        "_NUMBERS": (_NUMBER,) * count,
         "_Variable": Variable,
         "_asarray": np.asarray,
         "_checked_result": checked_result,
@@ -232,11 +206,10 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_float64": np.float64,
         "_float64_dtype": np.dtype(np.float64),
         "_is_recording": recording.get,
-        "_like": like,
         "_ndarray": np.ndarray,
         "_new": object.__new__,
         "_numbers": (np.float64, float, int),
-        "_numbers_like": (np.float64(),) * count,
+        "_postpone": large.postpone,
         "_record": record,
         "_ref": ref,
         "_results": results,
