@@ -241,6 +241,21 @@ def _is_only_here(gradient: Any) -> bool:
     return getrefcount(gradient) == _ALONE and gradient.base is None and gradient.flags.writeable
 
 
+def own_arrays(gradients: list[Any]) -> list[Any]:
+    """Copy those arrays of a list that somebody else has, too; the list is emptied for it."""
+    gradients.reverse()
+    made = []
+    while gradients:
+        gradient = gradients.pop()
+        if type(gradient) is ndarray:
+            gradient = gradient if _is_only_here(gradient) else gradient.copy("K")
+        elif not isinstance(gradient, NumPyProtocol):
+            gradient = gradient.copy()
+        made.append(gradient)
+        del gradient
+    return made
+
+
 def _references(x: Any) -> int:
     return getrefcount(x)
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from registry.backward import pass_back, reachable
+from registry.backward import own_arrays, pass_back, reachable
 from registry.catalog import StandIn
 from registry.errors import GradientError, UnsupportedTypeError
 from registry.function import Function
@@ -232,7 +232,7 @@ class DifferentiatedCall:
 
     def _own_gradients(self, roots: Iterable[tuple[Variable, Any]]) -> Any:
         """Give gradients in structure, as arrays that belong to nobody else."""
-        return self.in_structure([g if isinstance(g, Variable) else g.copy() for g in self.gradients(roots)])
+        return self.in_structure(own_arrays(self.gradients(roots)))
 
     def _recorded(self, weights: Iterable[Any]) -> bool:
         """Say whether a pass that starts from these weights may be differentiated again."""

@@ -621,3 +621,32 @@ class TestCheckpoint:
             return held
 
         assert peak(checkpoint(deep)) < peak(deep) / 10
+
+
+def test_gradients_are_arrays_of_the_callers_own_without_a_copy_where_nobody_else_has_them():
+    made = []
+
+    class Doubled(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            gx = 2 * gy
+            made.append(gx.__array_interface__["data"])
+            return gx
+
+    x = np.ones(1000)
+    gradient = grad(lambda x: np.sum(Doubled()(x)))(x)
+    assert gradient.__array_interface__["data"] == made[0]
+    both = grad(lambda x, y: np.sum(x + y), (0, 1))(x, x)
+    assert both[0] is not both[1]
+    both[0][0] = 7.0
+    assert (both[1] == 1).all()
+    kept = np.full(3, 5.0)
+
+    class Keeps(Doubled):
+        def backward(self, gy):
+            return kept
+
+    grad(lambda x: np.sum(Keeps()(x)))(np.ones(3))[0] = 7.0
+    assert (kept == 5).all()
