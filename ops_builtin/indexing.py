@@ -65,7 +65,7 @@ class AddAt(Function):
 
 def _names_each_once(index: Any) -> bool:
     """Say whether no element can be named twice: slices, numbers and masks cannot."""
-    return all(
+    return type(index) in (slice, int) or all(
         isinstance(part, slice | int | np.integer | NoneType | EllipsisType)
         or (isinstance(part, np.ndarray) and part.dtype.kind == "b")
         for part in (index if isinstance(index, tuple) else (index,))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ops_builtin.shapes import broadcast
 from registry import Function, Variable
 
 Axis = int | tuple[int, ...] | None
@@ -79,11 +80,7 @@ class _Reduction(Function):
 
     def spread(self, gy: Any, shape: tuple[int, ...]) -> Any:
         """Give each element the gradient of its result, and 0 to those that do not count."""
-        if type(gy) is np.float64 or (type(gy) is np.ndarray and gy.ndim == 0):
-            gx = np.ndarray(shape, gy.dtype, np.asarray(gy), 0, (0,) * len(shape))
-            gx.flags.writeable = False  # a quarter of broadcast_to's time
-        else:
-            gx = np.broadcast_to(self.lined_up(gy, len(shape)), shape)
+        gx = broadcast(self.lined_up(gy, len(shape)) if gy.ndim else gy, shape)
         return gx if self.where is True else np.where(self.where, gx, 0)
 
     def count(self, gy: Any, shape: tuple[int, ...]) -> Any:

@@ -80,6 +80,8 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def _contains_floats(value: Any) -> bool:
+    if type(value) in _WITHOUT_FLOATS:
+        return False
     if isinstance(value, dict):
         return any(map(_contains_floats, value.values()))
     if isinstance(value, list | tuple | set):
