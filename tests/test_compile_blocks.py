@@ -94,7 +94,8 @@ def test_numbers_and_small_arrays_beside():
     agrees(lambda x, row, column: ((x + row) * column, np.sum(x * row + column)), x, row, column)
 
 
-def test_memory_orders():
+def test_memory_orders(monkeypatch):
+    monkeypatch.setattr("registry.compiler.groups.WORTH", 0)
     x, y = np.asfortranarray(RNG.normal(size=(600, 500))), RNG.normal(size=(600, 500))
     agrees(lambda x, y: (x * y + x) * y, x, y, count=1)
     agrees(lambda x: x * x + x, x, count=0)  # in the order of columns, as NumPy leaves it
@@ -122,8 +123,15 @@ def test_what_is_written_into_keeps_its_order():
     agrees(f, RNG.normal(size=SIZE), count=1)
 
 
+def test_little_work_is_done_by_one_thread():
+    assert not groups(compiled(lambda x: x * 2 + 1), RNG.normal(size=SIZE))[0].is_shared
+    assert groups(compiled(lambda x: np.sin(x) + np.exp(x)), RNG.normal(size=SIZE))[0].is_shared
+
+
 def test_small_arrays_are_computed_at_once():
     agrees(lambda x: x * 2 + 1, RNG.normal(size=1000), count=0)
+    agrees(lambda x: x * 2 + 1, RNG.normal(size=70_000), count=0)
+    agrees(lambda x: np.sin(x) + 1, RNG.normal(size=70_000), count=1)
 
 
 def test_numpys_error_state_reaches_every_thread():

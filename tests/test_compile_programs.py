@@ -81,7 +81,9 @@ def test_products_with_hessians(seed):
 def test_block_by_block(seed, monkeypatch):
     """As large arrays are computed, with small ones, in blocks of a few rows or elements."""
     monkeypatch.setattr(groups, "LARGE", 16)
+    monkeypatch.setattr(groups, "WORTH", 0)
     monkeypatch.setattr("registry.compiler.blocks.BLOCK", 8 * 7)
+    monkeypatch.setattr("registry.compiler.blocks.SHARED", seed % 2 * 1000)
     agree(value_and_grad(program(seed), (0, 1)), arguments(5, seed), arguments(5, seed + 1))
 
 

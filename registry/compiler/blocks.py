@@ -14,7 +14,8 @@ from registry.compiler.values import Program, Step, Value, values_in
 from registry.compiler.writing import Writer
 from registry.threads import threads
 
-BLOCK = 1 << 18  # bytes of one array in a block, by measurement
+BLOCK = 1 << 18  # bytes of one array in a block: from 1 << 17 to 1 << 20 it makes little difference
+SHARED = 1 << 21  # operations from which several threads win; to hand blocks out takes 0.1 ms
 
 
 def in_blocks(program: Program) -> Program:
@@ -40,6 +41,8 @@ class Blocks:
         What it runs.
     count : int
         How many blocks there are.
+    is_shared : bool
+        Whether several threads go through them.
     """
 
     def __init__(self, group: Group) -> None:
@@ -49,6 +52,7 @@ class Blocks:
         itemsize = max(out.dtype.itemsize for step in group.steps for out in step.outs)
         self.rows = max(BLOCK // (itemsize * (group.size // length)), 1)
         self.count = ceil(length / self.rows)
+        self.is_shared = group.operations >= SHARED and self.count > 1
         writer = _Block(group, self)
         self.source = writer.source()
         self._run: Callable[..., tuple[Any, ...]] = writer.compiled("blocks", self.source)
@@ -108,7 +112,10 @@ class _Block(Writer):
         lines += [f"        {line}" for line in body]
         if scratch:
             lines.append("        unused.append(scratch)")
-        lines.append(f"    {self.bind('run', threads.run)}({total}, compute)")
+        if self.blocks.is_shared:
+            lines.append(f"    {self.bind('run', threads.run)}({total}, compute)")
+        else:
+            lines.append(f"    for i in range({total}): compute(i)")
         put_together = {step.outs[0]: f"{self.called(step.call)}({name}, None)" for step, name in reductions}
         names = iter(outs)
         results = [

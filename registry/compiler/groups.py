@@ -11,8 +11,13 @@ import numpy as np
 from registry.compiler.buffers import contiguous, elementwise_ufunc
 from registry.compiler.values import Branch, Memory, Method, Program, Step, Value
 
-LARGE = 1 << 16  # elements from which blocks on threads win, by measurement
+LARGE = 1 << 16  # elements of an array that does not stay in cache
+WORTH = 1 << 19  # operations from which blocks win, by measurement
 COPYING = {np.astype, Method("astype"), np.copy, Method("copy")}
+_CHEAP = {
+    np.add, np.subtract, np.multiply, np.negative, np.square, np.absolute, np.maximum, np.minimum, np.where,
+    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, *COPYING,
+}  # fmt: skip
 _WITH_PARTS = {np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or}
 
 
@@ -37,6 +42,11 @@ class Group:
     @property
     def size(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def operations(self) -> int:
+        """How much work it is, in additions of two numbers; a sine takes about eight times as long."""
+        return self.size * sum(1 if s.call in _CHEAP or is_reduction(s) else 8 for s in self.steps)
 
 
 def grouped(program: Program) -> list[Step | Group]:
@@ -64,7 +74,7 @@ def _grouped(steps: list[Step]) -> list[Step | Group]:
             break
         group, before, steps = _first_group(steps)
         order += _grouped(before)
-        order += [group] if len(group.steps) > 1 else group.steps
+        order += [group] if len(group.steps) > 1 and group.operations >= WORTH else group.steps
     return order
 
 
