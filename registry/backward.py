@@ -20,6 +20,7 @@ from weakref import ref
 import numpy as np
 
 from registry import state
+from registry.catalog import StandIn
 from registry.errors import GradientError
 from registry.modes import differentiating, recording
 from registry.numpy_protocol import NumPyProtocol
@@ -247,13 +248,16 @@ def own_arrays(gradients: list[Any]) -> list[Any]:
     made = []
     while gradients:
         gradient = gradients.pop()
-        if type(gradient) is ndarray:
-            gradient = gradient if _is_only_here(gradient) else gradient.copy("K")
-        elif not isinstance(gradient, NumPyProtocol):
-            gradient = gradient.copy()
-        made.append(gradient)
+        kept = isinstance(gradient, NumPyProtocol) or (type(gradient) is ndarray and _is_only_here(gradient))
+        made.append(gradient if kept else _copied(gradient))
         del gradient
     return made
+
+
+def _copied(gradient: Any) -> Any:
+    """Copy an array with its memory order; one of a plugin's type, its own way."""
+    has_order = isinstance(gradient, ndarray | StandIn)
+    return gradient.copy("K") if has_order else gradient.copy()
 
 
 def _references(x: Any) -> int:
@@ -380,8 +384,7 @@ def _total(variable: Variable, gradient: Any) -> Any:
             return np.asarray(gradient)
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
-        gradient = _as_array(gradient)
-        return gradient.copy("K") if type(gradient) is np.ndarray else gradient.copy()
+        return _copied(_as_array(gradient))
     if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
         before = before._array
     total = _as_array(before + gradient)
