@@ -25,7 +25,10 @@ class _Extremum(Function):
 
     def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
         """Give 1 where the first wins, 0 where it loses, 1/2 where they tie."""
-        return (self.wins(x0, x1).astype(dtype) + self.wins_or_ties(x0, x1).astype(dtype)) / 2
+        wins = self.wins(x0, x1).astype(dtype)
+        if type(wins) is np.ndarray and not np.equal(x0, x1).any():  # a third of the time
+            return wins
+        return (wins + self.wins_or_ties(x0, x1).astype(dtype)) / 2
 
 
 class Maximum(_Extremum):

@@ -13,7 +13,7 @@ from registry.errors import NoOperatorError
 
 def broadcast(x: Any, shape: int | tuple[int, ...]) -> Any:
     """Repeat elements without a copy, as NumPy does; a single number in a quarter of its time."""
-    if type(shape) is tuple and (type(x) is np.float64 or (type(x) is np.ndarray and x.ndim == 0)):
+    if type(shape) is tuple and (isinstance(x, np.generic) or (type(x) is np.ndarray and x.ndim == 0)):
         y = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
         y.flags.writeable = False
         return y
