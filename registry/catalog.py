@@ -135,7 +135,7 @@ class StandIn:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """An immutable picture of what the loaded plugins offer together."""
 
