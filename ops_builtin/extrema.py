@@ -21,14 +21,14 @@ class _Extremum(Function):
         x0, x1 = self.xs
         w0, w1 = self.needs_grad
         share = self.first_share(x0, x1, gy.dtype)
-        return gy * share if w0 else None, gy * (1 - share) if w1 else None
+        return gy * share if w0 else None, gy * (1 - share.astype(gy.dtype)) if w1 else None
 
     def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
         """Give 1 where the first wins, 0 where it loses, 1/2 where they tie."""
-        wins = self.wins(x0, x1).astype(dtype)
-        if type(wins) is np.ndarray and not np.equal(x0, x1).any():  # a third of the time
+        wins = self.wins(x0, x1)
+        if type(wins) is np.ndarray and not np.equal(x0, x1).any():  # a third of the time and memory
             return wins
-        return (wins + self.wins_or_ties(x0, x1).astype(dtype)) / 2
+        return (wins.astype(dtype) + self.wins_or_ties(x0, x1).astype(dtype)) / 2
 
 
 class Maximum(_Extremum):

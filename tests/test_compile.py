@@ -209,6 +209,18 @@ class TestReplay:
                 assert c(np.ones(2)).creator is None
             assert c(np.ones(2)).creator is None
 
+    def test_results_computed_without_recording_are_leaves(self):
+        def f(x):
+            with registry.no_grad():
+                return ops.square(Variable(x))
+
+        c = compiled(f)
+        for _ in range(2):
+            y = c(np.array([1.0, 2.0]))
+            assert (y.creator, y.generation) == (None, 0)
+            (y * 3.0).backward()
+            np.testing.assert_array_equal(y.grad, [3.0, 3.0])
+
 
 class TestSimplification:
     def steps(self, f, *args):

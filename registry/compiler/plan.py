@@ -18,7 +18,7 @@ from registry.compiler.values import Branch, Memory, Value
 from registry.errors import CompileError
 from registry.modes import recording
 from registry.structures import like, mapped
-from registry.variable import new_variable
+from registry.variable import Variable, new_variable
 
 OTHER = object()  # what a plan gives for arguments that it is not for
 
@@ -152,10 +152,9 @@ class Plan:
                 name = f"{source.called(np.array)}({name})"
             elif shared or (memory is not before and final.memory.outside):
                 name = f"{name}.copy('K')"
-            if result.form != "array":
-                edge = "False, 0" if result.form == "leaf" else "None, -1"
-                return f"{source.called(new_variable)}({name}, {edge})"
-            return name
+            if result.form == "leaf":
+                return f"{source.called(Variable)}({name})"
+            return name if result.form == "array" else f"{source.called(new_variable)}({name}, None, -1)"
         if result.form == "scalar":
             return name if final.layout.kind == "scalar" else f"{name}[()]"
         return f"{source.bind('form', result.form)}({name})"

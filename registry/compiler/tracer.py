@@ -201,7 +201,7 @@ def _results(name: str, traced: Any, expected: Any) -> list[Result]:
 def _result(name: str, x: Any, y: Any) -> Result:
     form: Any = "array" if isinstance(y, np.ndarray) else "scalar" if isinstance(y, np.generic) else type(y)
     if isinstance(y, Variable):
-        if y._edge:
+        if y.creator is not None:
             raise CompileError(
                 f"{name} cannot be compiled: its result is a Variable that can be differentiated, which "
                 "no plan records; compile value_and_grad or grad of the function, or give '.data'"
