@@ -139,13 +139,16 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     declaration, make = f"{name}{Signature(declared)}", f"{operator}({constants})"
     inputs = input_parameters(cls)
     given = "".join(f"*{p.name}, " if p.kind is Parameter.VAR_POSITIONAL else f"{p.name}, " for p in inputs)
+    fixed = cls.differentiable and _are_fixed(inputs, {name, *shown.parameters})
+    constants = "".join(f"{p.name}={p.name}, " for p in constant_parameters(cls))
+    body = f"_written_out()({given}{constants})" if fixed else f"_record({make}, ({given}))"
     filename = f"<opregistry helper {name} of {cls.__module__}.{cls.__qualname__}>"
-    _run(f"def {declaration}:\n    return _record({make}, ({given}))\n", filename, namespace)
+    _run(f"def {declaration}:\n    return {body}\n", filename, namespace)
     helper: Callable[..., Any] = namespace[name]
     helper.__doc__ = inspect.cleandoc(cls.__doc__ or f"The operator {cls.__qualname__} of {cls.__module__}.")
     helper.operator = cls  # type: ignore[attr-defined]
 
-    def first_call(function: Function, given: Sequence[Any]) -> Any:
+    def write_out() -> Callable[..., Any]:
         names = [p.name for p in inputs]
         namespace.update(written_out.namespace(cls, len(names)))
         source = written_out.helper_source(cls, declaration, make, names)
@@ -153,10 +156,9 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
         _run(source, f"{filename[:-1]}, written out>", namespace)
         helper.__code__, namespace[name] = namespace[name].__code__, helper
         cls._pass_back = namespace["_pass_back"]  # type: ignore[method-assign]
-        return record(function, given)
+        return helper
 
-    if cls.differentiable and _are_fixed(inputs, {name, *shown.parameters}):
-        namespace["_record"] = first_call
+    namespace["_written_out"] = write_out
     return helper
 
 

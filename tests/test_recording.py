@@ -33,9 +33,7 @@ class Numbers(Product):
 
 
 def helper(cls):
-    made = make_operator(cls, "fake").helper
-    made(*[np.ones(1)] * (cls.forward.__code__.co_argcount - 1))  # the first call writes out the others
-    return made
+    return make_operator(cls, "fake").helper
 
 
 def forms(cls):
