@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator
+from functools import partial
 from inspect import signature
-from types import NoneType
+from types import FunctionType, NoneType
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -166,7 +167,7 @@ class NumPyProtocol:
         return state.default.calls[np.greater_equal](self, other)
 
     def __neg__(self) -> Any:
-        return state.default.calls[np.negative](self)
+        return _operated("__neg__", np.negative, self)
 
     def __pos__(self) -> Any:
         return state.default.calls[np.positive](self)
@@ -175,25 +176,25 @@ class NumPyProtocol:
         return state.default.calls[np.absolute](self)
 
     def __add__(self, other: Any) -> Any:
-        return state.default.calls[np.add](self, other)
+        return _operated("__add__", np.add, self, other)
 
     def __radd__(self, other: Any) -> Any:
         return state.default.calls[np.add](other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return state.default.calls[np.subtract](self, other)
+        return _operated("__sub__", np.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
         return state.default.calls[np.subtract](other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return state.default.calls[np.multiply](self, other)
+        return _operated("__mul__", np.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
         return state.default.calls[np.multiply](other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return state.default.calls[np.true_divide](self, other)
+        return _operated("__truediv__", np.true_divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
         return state.default.calls[np.true_divide](other, self)
@@ -217,16 +218,36 @@ class NumPyProtocol:
         return state.default.calls[np.divmod](other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return state.default.calls[np.power](self, other)
+        return _operated("__pow__", np.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
         return state.default.calls[np.power](other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return state.default.calls[np.matmul](self, other)
+        return _operated("__matmul__", np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return state.default.calls[np.matmul](other, self)
+
+
+def _operated(name: str, ufunc: np.ufunc, *operands: Any) -> Any:
+    """Call what implements one of Python's operators, and leave it in the operator's place.
+
+    Until the registry's answers change, Python calls it there at once, 0.1 us sooner.
+    """
+    registry, calls = state.default, state.default.calls
+    call = calls[ufunc]
+    if isinstance(call, FunctionType):
+        undo = partial(setattr, NumPyProtocol, name, _OPERATORS[name])
+        registry.bind(undo)
+        setattr(NumPyProtocol, name, call)
+        if state.default is not registry or registry.calls is not calls:  # changed by another thread
+            undo()
+    return call(*operands)
+
+
+_BOUND = ("__neg__", "__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__")
+_OPERATORS = {name: vars(NumPyProtocol)[name] for name in _BOUND}
 
 
 def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:

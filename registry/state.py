@@ -76,6 +76,7 @@ class Registry:
         self._lock = threading.RLock()
         self.preferences = dict(preferences or {})
         self._watchers: tuple[object, ...] = ()
+        self._bound: list[Callable[[], None]] = []
         self._renew({})
 
     @property
@@ -121,13 +122,13 @@ class Registry:
         """Let an object with observer hooks watch every call inside a `with` block."""
         with self._lock:
             self._watchers = (*self._watchers, watcher)
-            self._renew(self._plugins)
+            self.observers = self._relay()
         try:
             yield
         finally:
             with self._lock:
                 self._watchers = tuple(w for w in self._watchers if w is not watcher)
-                self._renew(self._plugins)
+                self.observers = self._relay()
 
     def add_to_session(self, operator: Operator) -> None:
         """Add an operator registered by hand, in place of one of the same name."""
@@ -171,10 +172,24 @@ class Registry:
     def _renew(self, plugins: Mapping[str, Plugin]) -> None:
         self._plugins: Mapping[str, Plugin] = plugins
         self.catalog = Catalog.of(plugins.values(), self.preferences)
-        self.observers = _relay([*(p.target for p in plugins.values() if p.observes), *self._watchers])
+        self.observers = self._relay()
         self.helpers: Found[str, Function] = Found(lambda name: self.operator(name).helper)
         self.calls = Found(self.numpy_call)
         self.methods = Found(self.method)
+        self.unbind()
+
+    def bind(self, undo: Callable[[], None]) -> None:
+        """Call a function as soon as what is looked up here may change."""
+        self._bound.append(undo)
+
+    def unbind(self) -> None:
+        """Undo what was bound to this registry's answers."""
+        while self._bound:
+            self._bound.pop()()
+
+    def _relay(self) -> Any:
+        observers = [p.target for p in self._plugins.values() if p.observes]
+        return _relay([*observers, *self._watchers])
 
     def load(self) -> tuple[Plugin, ...]:
         """Load the built-ins and every installed plugin; give all that are known."""
@@ -316,10 +331,12 @@ def using_registry(registry: Registry) -> Iterator[Registry]:
     """Make another registry the process's default inside a `with` block (for tests)."""
     global default
     before, default = default, registry
+    before.unbind()
     try:
         yield registry
     finally:
         default = before
+        registry.unbind()
 
 
 _WITHOUT_METHOD = {

@@ -7,7 +7,18 @@ import pickle
 import numpy as np
 import pytest
 
-from registry import ConversionError, NoOperatorError, UnsupportedTypeError, Variable, grad, value_and_grad
+import registry
+from registry import (
+    ConversionError,
+    Function,
+    NoOperatorError,
+    UnsupportedTypeError,
+    Variable,
+    grad,
+    ops,
+    value_and_grad,
+)
+from registry.numpy_protocol import NumPyProtocol
 
 
 @pytest.fixture
@@ -372,3 +383,50 @@ def test_wrong_call_is_pythons_own_error(v):
         np.sum(v, axes=1)
     with pytest.raises(TypeError, match="positional arguments"):
         np.add(v)
+
+
+class Fives(Function):
+    implements = np.multiply
+
+    def forward(self, x0, x1):
+        return np.full(np.shape(x0), 5.0)
+
+    def backward(self, gy):
+        return gy, gy
+
+
+class TestOperatorsOfPython:
+    """They stand for what implements them, until that changes."""
+
+    def products(self):
+        x = Variable(np.ones(2))
+        return [float((x * x).data[0]) for _ in range(3)]
+
+    def test_a_preference_changes_them(self, fresh, temporary_plugin):
+        fresh()
+        assert self.products() == [1.0] * 3
+        temporary_plugin(Fives, name="fives")
+        assert self.products() == [1.0] * 3
+        registry.prefer("numpy.multiply", "fives")
+        assert self.products() == [5.0] * 3
+        registry.default_registry().withdraw("fives")
+        assert self.products() == [1.0] * 3
+
+    def test_another_registry_has_its_own(self, fresh, temporary_plugin):
+        assert self.products() == [1.0] * 3
+        outer = registry.default_registry()
+        with registry.using_registry(fresh()):
+            temporary_plugin(Fives, name="fives")
+            registry.prefer("numpy.multiply", "fives")
+            assert self.products() == [5.0] * 3
+            with registry.using_registry(outer):
+                assert self.products() == [1.0] * 3
+            assert self.products() == [5.0] * 3
+
+    def test_watching_leaves_them(self):
+        self.products()
+        bound = vars(NumPyProtocol)["__mul__"]
+        assert bound is ops.multiply
+        with registry.guard():
+            assert vars(NumPyProtocol)["__mul__"] is bound
+            assert self.products() == [1.0] * 3
