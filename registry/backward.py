@@ -117,7 +117,8 @@ class Pass:
     def run(self) -> list[tuple[Variable, Any, bool]]:
         """Give each leaf its gradient, and whether that array is ours alone."""
         waiting, gradients, late = self.waiting, self.gradients, self.late
-        plain = not self.create_graph and self.observers is None and self.retained is None
+        unwatched = self.observers is None and self.retained is None
+        plain = unwatched and not self.create_graph
         on = recording.set(self.create_graph)
         outside = None if differentiating.get() is None else differentiating.set(None)
         try:
@@ -125,6 +126,8 @@ class Pass:
                 for edge in waiting.pop(generation, ()):
                     if plain or type(edge) is Output:
                         edge._pass_back(gradients.pop(id(edge)), self)
+                    elif unwatched:
+                        edge._pass_back_recorded(gradients.pop(id(edge)), self)
                     else:
                         self.step(edge, (gradients.pop(id(edge)),))
                 while late:

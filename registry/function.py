@@ -21,7 +21,7 @@ from registry.recording import record
 from registry.state import default_registry
 from registry.stored import assigned, set_by_init, stored_floats, stores_nothing
 from registry.threads import LARGE
-from registry.variable import Variable, as_array, new_variable
+from registry.variable import Variable, as_array, at_edge, new_variable
 
 _RECORDED = (
     *("xs", "ys", "generation", "_count", "_edge0", "_edge1", "_all_edges"),
@@ -139,7 +139,9 @@ class Function:
         cls._bare, cls._withholding = stores_nothing(cls), {}
         keeps_none = cls._bare or not (cls._own_slots or assigned(cls, "forward"))
         cls._uniform = cls.elementwise and keeps_none
-        cls._pass_back = Function._pass_back  # type: ignore[method-assign]  # not one written out for a base
+        # Not those written out for a base.
+        cls._pass_back = Function._pass_back  # type: ignore[method-assign]
+        cls._pass_back_recorded = Function._pass_back_recorded  # type: ignore[method-assign]
 
     # `**_` lets type checkers accept whatever parameters a subclass names.
     def forward(self, *xs: Any, **_: Any) -> Any:
@@ -211,6 +213,10 @@ class Function:
         else:
             on_its_way.step(self, (gy,))
 
+    def _pass_back_recorded(self, gy: Any, on_its_way: Pass) -> None:
+        """Pass a gradient back in a recorded pass; written out, too."""
+        on_its_way.step(self, (gy,))
+
     @property
     def inputs(self) -> tuple[Variable, ...]:
         """The input Variables: the very ones, as long as somebody holds them."""
@@ -267,12 +273,12 @@ class Function:
         on_variables._output = self._output
         if self._saves_xs:
             pairs = zip(edges, self.xs)  # noqa: B905, lengths agree
-            on_variables.xs = tuple([x if edge is None else _at_edge(edge, x) for edge, x in pairs])
+            on_variables.xs = tuple([x if edge is None else at_edge(edge, x) for edge, x in pairs])
         if self._saves_ys:
             several = [Output(self, i) for i in range(len(self.ys))]
             outputs: Sequence[Edge] = [self] if len(several) == 1 else several
             ys = zip(outputs, self.ys, strict=True)
-            on_variables.ys = tuple([_at_edge(edge, y) for edge, y in ys])
+            on_variables.ys = tuple([at_edge(edge, y) for edge, y in ys])
         if not self._bare and (hidden := stored_floats(self, self.safe_attributes())):
             for name in hidden:
                 delattr(on_variables, name)
@@ -329,14 +335,9 @@ def _variable_at(edge: Edge | None, data: Any) -> Variable:
     held = holder(edge)
     if held is not None and (data is None or _is_still(held._value, data)):
         return held
-    return new_variable(data, None, -1) if edge is None else _at_edge(edge, data)
+    return new_variable(data, None, -1) if edge is None else at_edge(edge, data)
 
 
 def _is_still(value: Any, data: Any) -> bool:
     """Say whether a Variable's value is what a call saw; of one number, the call may have seen a scalar."""
     return value is data or (type(data) is np.float64 and np.array_equal(value, data, equal_nan=True))
-
-
-def _at_edge(edge: Edge, data: Any) -> Variable:
-    """Make a Variable at the end of an edge, beside the one that people may hold."""
-    return new_variable(data, edge, edge.generation + 1)

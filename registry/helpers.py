@@ -153,9 +153,13 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
         namespace.update(written_out.namespace(cls, len(names)))
         source = written_out.helper_source(cls, declaration, make, names)
         source += f"\n\n{written_out.pass_back_source(cls, len(names))}"
+        if recorded := not cls.once_differentiable:
+            source += f"\n\n{written_out.pass_back_recorded_source(cls, len(names))}"
         _run(source, f"{filename[:-1]}, written out>", namespace)
         helper.__code__, namespace[name] = namespace[name].__code__, helper
         cls._pass_back = namespace["_pass_back"]  # type: ignore[method-assign]
+        if recorded:
+            cls._pass_back_recorded = namespace["_pass_back_recorded"]  # type: ignore[method-assign]
         return helper
 
     namespace["_written_out"] = write_out

@@ -363,3 +363,8 @@ def as_array(data: Any) -> Any:
 def as_variable(data: Any) -> Variable:
     """Make a Variable of an array or scalar; give a Variable as it is."""
     return data if isinstance(data, Variable) else Variable(as_array(data))
+
+
+def at_edge(edge: Edge, data: Any) -> Variable:
+    """Make a Variable at the end of an edge, beside the one that people may hold."""
+    return new_variable(data, edge, edge.generation + 1)

@@ -18,10 +18,11 @@ from registry import large, state
 from registry.backward import Like, counted, explain, fitted
 from registry.calling import checked_result
 from registry.calling import explain as explain_forward
-from registry.modes import recording
+from registry.modes import differentiating, recording
 from registry.recording import record, results
+from registry.stored import stored_floats
 from registry.threads import LARGE
-from registry.variable import Variable
+from registry.variable import Variable, at_edge
 
 if TYPE_CHECKING:
     from registry.function import Function
@@ -57,7 +58,7 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         "        raise",
         "    _function.generation = _generation",
         f"    _function._count = {len(names)}",
-        f"    {_edges(len(names))} = {_numbered('_edge{}', len(names))}",
+        f"    {_edges('_function', len(names))} = {_numbered('_edge{}', len(names))}",
         "    _kind = type(_y)",
         f"    if {unusual}:",
         f"        return _results(_function, ({xs},), _checked_result(_function, _y))",
@@ -132,10 +133,6 @@ def pass_back_source(cls: type[Function], count: int) -> str:
 
     It differs from `Pass.step` in nothing but speed.
     """
-    unpacked = f"{_numbered('_gx{}', count)} = _gxs"
-    if count == 1:
-        unpacked = "_gx0 = _gxs if type(_gxs) is not tuple else _counted(_function, _gxs)[0]"
-    passed = [line for i in range(count) for line in _passed(cls, i)]
     return _joined(
         "def _pass_back(_function, _gy, _pass):",
         "" if cls.scalars else "    if type(_gy) is _float64:\n        _gy = _asarray(_gy)",
@@ -146,39 +143,95 @@ def pass_back_source(cls: type[Function], count: int) -> str:
         "    except Exception as _error:",
         "        _explain(_function, _error)",
         "        raise",
-        f"    if type(_gxs) is not tuple or len(_gxs) != {count}:" if count > 1 else "",
-        "        _gxs = _counted(_function, _gxs)" if count > 1 else "",
-        f"    {unpacked}",
-        f"    {_numbered('_edge{}', count)} = {_edges(count)}",
-        "    _gradients = _pass.gradients",
-        *[f"    {line}" for line in passed],
+        f"    {_numbered('_edge{}', count)} = {_edges('_function', count)}",
+        *_passed(_fitted_array(cls), count),
     )
 
 
-def _passed(cls: type[Function], i: int) -> Iterator[str]:
-    """Pass the gradient of one input on, made to fit it."""
-    yield f"if _edge{i} is not None and _gx{i} is not None:"
-    yield f"    _like = _function._inputs_like[{i}]"
-    yield f"    if type(_gx{i}) is _ndarray:"
-    yield f"        if _gx{i}.shape != _like.shape or _gx{i}.dtype is not _like.dtype:"
-    yield f"            _gx{i} = _fitted(_function, _gx{i}, _like, (_gy,))"
-    # Two numbers fit.
-    yield (
-        f"    elif type(_gx{i}) is not _float64 or type(_like) is not _float64:"
-        if cls.scalars
-        else "    else:"
+def pass_back_recorded_source(cls: type[Function], count: int) -> str:
+    """Give the source of a recorded step back, for such an operator.
+
+    It differs from `Function._backward_on_variables` in nothing but speed, and leaves to it
+    what must not be read.
+    """
+    xs = _numbered("_x{}", count)
+    wrapped = [
+        f"    {xs}, = _function.xs",
+        *[f"    _x{i} = _x{i} if _edge{i} is None else _at_edge(_edge{i}, _x{i})" for i in range(count)],
+        f"    _twin.xs = ({xs},)",
+    ]
+    return _joined(
+        "def _pass_back_recorded(_function, _gy, _pass):",
+        *(
+            ("    _twin = _new(type(_function))",)
+            if cls._bare
+            else (
+                "    if _stored_floats(_function, _function.safe_attributes()):",
+                "        return _pass.step(_function, (_gy,))",
+                "    _twin = _function._unrecorded_copy()",
+            )
+        ),
+        "    _twin.generation, _twin._output = _function.generation, _function._output",
+        f"    _twin._count = {count}",
+        f"    {_numbered('_edge{}', count)} = {_edges('_twin', count)} = {_edges('_function', count)}",
+        *(wrapped if cls._saves_xs else ()),
+        "    _twin.ys = (_at_edge(_function, _function.ys[0]),)" if cls._saves_ys else "",
+        "    _token = _differentiating.set(_twin)",
+        "    try:",
+        "        _gxs = _twin.backward(_gy)",
+        "    except Exception as _error:",
+        "        _explain(_function, _error)",
+        "        raise",
+        "    finally:",
+        "        _differentiating.reset(_token)",
+        *_passed(_FITTED_VARIABLE, count),
     )
-    yield f"        _gx{i} = _fitted(_function, _function._gradient(_gx{i}, False), _like, (_gy,))"
-    yield f"    _key = id(_edge{i})"
-    yield "    if _key in _gradients:"
-    yield f"        _pass.add(_key, _gx{i})"
-    yield "    else:"
-    yield f"        _gradients[_key] = _gx{i}"
-    yield f"        _pass.waiting[_edge{i}.generation].append(_edge{i})"
 
 
-def _edges(count: int) -> str:
-    return _numbered("_function._edge{}", count) if count <= 2 else "_function._all_edges"
+_FITTED_VARIABLE = (
+    "if type({gx}) is not _Variable:",
+    "    {gx} = _function._gradient({gx}, True)",
+    "_value = {gx}._node[0]",
+    "if type(_value) is not _float64 or type(_like) is not _float64:",
+    "    if _value.shape != _like.shape or _value.dtype is not _like.dtype:",
+    "        {gx} = _fitted(_function, {gx}, _like, (_gy,))",
+)
+
+
+def _fitted_array(cls: type[Function]) -> Sequence[str]:
+    numbers_fit = "elif type({gx}) is not _float64 or type(_like) is not _float64:"
+    return (
+        "if type({gx}) is _ndarray:",
+        "    if {gx}.shape != _like.shape or {gx}.dtype is not _like.dtype:",
+        "        {gx} = _fitted(_function, {gx}, _like, (_gy,))",
+        numbers_fit if cls.scalars else "else:",
+        "    {gx} = _fitted(_function, _function._gradient({gx}, False), _like, (_gy,))",
+    )
+
+
+def _passed(fitted: Sequence[str], count: int) -> Iterator[str]:
+    """Pass the gradient of each input on, made to fit it."""
+    if count == 1:
+        yield "    _gx0 = _gxs if type(_gxs) is not tuple else _counted(_function, _gxs)[0]"
+    else:
+        yield f"    if type(_gxs) is not tuple or len(_gxs) != {count}:"
+        yield "        _gxs = _counted(_function, _gxs)"
+        yield f"    {_numbered('_gx{}', count)} = _gxs"
+    yield "    _gradients = _pass.gradients"
+    for i in range(count):
+        yield f"    if _edge{i} is not None and _gx{i} is not None:"
+        yield f"        _like = _function._inputs_like[{i}]"
+        yield from [f"        {line.format(gx=f'_gx{i}')}" for line in fitted]
+        yield f"        _key = id(_edge{i})"
+        yield "        if _key in _gradients:"
+        yield f"            _pass.add(_key, _gx{i})"
+        yield "        else:"
+        yield f"            _gradients[_key] = _gx{i}"
+        yield f"            _pass.waiting[_edge{i}.generation].append(_edge{i})"
+
+
+def _edges(function: str, count: int) -> str:
+    return _numbered(f"{function}._edge{{}}", count) if count <= 2 else f"{function}._all_edges"
 
 
 def _numbered(text: str, count: int, between: str = ", ") -> str:
@@ -198,8 +251,10 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_NUMBERS": (_NUMBER,) * count,
         "_Variable": Variable,
         "_asarray": np.asarray,
+        "_at_edge": at_edge,
         "_checked_result": checked_result,
         "_counted": counted,
+        "_differentiating": differentiating,
         "_explain": explain,
         "_explain_forward": explain_forward,
         "_fitted": fitted,
@@ -214,5 +269,6 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_ref": ref,
         "_results": results,
         "_state": state,
+        "_stored_floats": stored_floats,
         "_tuple": tuple.__new__,
     }
