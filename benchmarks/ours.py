@@ -10,10 +10,9 @@ from groups import COMPILED, OURS
 from libraries import Formula, Library, Network, Run, functions_of
 
 
-class OpRegistry(Library):
-    """The library of this checkout, through its generated helpers and Python's operators."""
+class _OfThisCheckout(Library):
+    """What both ways to use this library share."""
 
-    name = OURS
     module = "registry"
     eager_peer = False
 
@@ -25,6 +24,12 @@ class OpRegistry(Library):
 
     def use_threads(self, count: int) -> None:
         self.registry.set_num_threads(count)
+
+
+class OpRegistry(_OfThisCheckout):
+    """The library of this checkout, through its generated helpers and Python's operators."""
+
+    name = OURS
 
     def leaf(self, array: Any) -> Any:
         return self.registry.Variable(array)
@@ -83,21 +88,10 @@ class OpRegistry(Library):
         return run
 
 
-class Compiled(Library):
+class Compiled(_OfThisCheckout):
     """Its functions, traced once and replayed without recording."""
 
     name = COMPILED
-    module = "registry"
-    eager_peer = False
-
-    def __init__(self) -> None:
-        import registry
-
-        self.m = functions_of(registry.ops)
-        self.registry = registry
-
-    def use_threads(self, count: int) -> None:
-        self.registry.set_num_threads(count)
 
     def gradient(self, formula: Formula, arrays: Sequence[Any], constants: Sequence[Any] = ()) -> Run:
         m, by = self.m, tuple(range(len(arrays)))

@@ -2,9 +2,6 @@
 
 Functions wait by generation: whatever one passes back goes to an earlier generation, so
 that nothing has to be looked at beforehand.
-
-An edge says where a gradient goes: to a function, to one output of a function with
-several, or to a leaf. Each has a generation, and the leaves are those of generation -1.
 """
 
 from __future__ import annotations
@@ -12,15 +9,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry import state
 from registry.catalog import StandIn
+from registry.edges import Edge, Leaf, Output
 from registry.errors import GradientError
 from registry.modes import differentiating, recording
 from registry.numpy_protocol import NumPyProtocol
@@ -29,48 +25,8 @@ if TYPE_CHECKING:
     from registry.function import Function
     from registry.variable import Variable
 
-Edge: TypeAlias = Union["Function", "Output", "Leaf"]
-
 float64, ndarray = np.float64, np.ndarray
 _adding = threading.Lock()
-_generation = attrgetter("generation")
-
-
-class Leaf(ref):  # type: ignore[type-arg]
-    """A leaf, as the end of an edge.
-
-    It refers to the Variable weakly: the graph that ``create_graph`` hangs on ``x.grad`` must
-    not keep ``x`` alive, or every such pass would leave a cycle behind.
-    """
-
-    __slots__ = ()
-    generation = -1
-
-
-class Output(NamedTuple):
-    """One output of a function that has several, as the end of an edge."""
-
-    function: Function
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
-
-    @property
-    def generation(self) -> int:
-        """That of the function."""
-        return self.function.generation
-
-    def _pass_back(self, gy: Any, on_its_way: Pass) -> None:
-        """Let the function wait until the gradient of each of its outputs is there."""
-        if not on_its_way.several:
-            on_its_way.late.append(_pass_several_back)
-        gys = on_its_way.several.setdefault(id(self.function), (self.function, {}))[1]
-        gys[self.index] = gys[self.index] + gy if self.index in gys else gy
-
-
-class Like(NamedTuple):
-    """Shape and dtype of an array that need not be kept."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
 
 class Pass:
@@ -186,6 +142,13 @@ class Pass:
         else:
             self.gradients[key] = gx
             self.waiting[edge.generation].append(edge)
+
+    def gather(self, output: Output, gy: Any) -> None:
+        """Keep the gradient of one output of several until those of the others are there."""
+        if not self.several:
+            self.late.append(_pass_several_back)
+        gys = self.several.setdefault(id(output.function), (output.function, {}))[1]
+        gys[output.index] = gys[output.index] + gy if output.index in gys else gy
 
     def add(self, key: int, gx: Any) -> None:
         """Add a gradient where another has arrived before."""
@@ -304,25 +267,6 @@ def _as_array(gradient: Any) -> Any:
     return np.asarray(gradient) if isinstance(gradient, np.generic) else gradient
 
 
-def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
-    """Find the functions behind `roots`, last recorded first, and the leaves."""
-    functions = list({id(root): root for root in roots}.values())
-    leaves: list[Leaf] = []
-    seen = set(map(id, functions))
-    for function in functions:  # which grows on the way
-        for edge in function._edges:
-            node = edge.function if isinstance(edge, Output) else edge
-            if node is None or id(node) in seen:
-                continue
-            seen.add(id(node))
-            if isinstance(node, Leaf):
-                leaves.append(node)
-            else:
-                functions.append(node)
-    functions.sort(key=_generation, reverse=True)
-    return functions, leaves
-
-
 def counted(function: Function, returned: Any) -> Sequence[Any]:
     """Make a sequence of one gradient for each input; accept None for optional ones that were left out."""
     gxs: Sequence[Any] = returned if isinstance(returned, tuple) else (returned,)
@@ -397,23 +341,3 @@ def _total(variable: Variable, gradient: Any) -> Any:
             f"{variable.shape}; call cleargrad() or set one of the data's shape"
         )
     return total
-
-
-def holder(edge: Edge | None) -> Variable | None:
-    """Give the Variable at the end of an edge, if somebody still holds it."""
-    if edge is None:
-        return None
-    if isinstance(edge, Leaf):
-        return edge()
-    function, index = edge if isinstance(edge, Output) else (edge, 0)
-    return function.output_references()[index]()
-
-
-def unchain_behind(root: Function) -> None:
-    """Cut every edge between functions behind `root`; what people hold becomes a leaf."""
-    for function in reachable([root])[0]:
-        held = [holder(edge) for edge in function._edges]
-        for variable in held:
-            if variable is not None:
-                variable.unchain()
-        function._edges = tuple([None if variable is None else variable._edge for variable in held])

@@ -9,7 +9,8 @@ from weakref import ReferenceType
 import numpy as np
 
 from registry import large
-from registry.backward import Edge, Output, Pass, holder
+from registry.backward import Pass
+from registry.edges import Edge, Output, holder
 from registry.errors import (
     GradientError,
     HigherOrderError,

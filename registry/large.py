@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.backward import Edge, Leaf, Like, Output, Pass
+from registry.backward import Pass
+from registry.edges import Edge, Leaf, Like, Output
 from registry.threads import LARGE, threads
 from registry.variable import Variable
 

@@ -12,8 +12,8 @@ from weakref import ref
 import numpy as np
 
 from registry import large, state
-from registry.backward import Edge, Like, Output
 from registry.calling import checked_result, explain, make_constants_arrays
+from registry.edges import Edge, Like, Output
 from registry.modes import recording
 from registry.variable import Variable, new_variable
 

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from registry.backward import own_arrays, pass_back, reachable
+from registry.backward import own_arrays, pass_back
 from registry.catalog import StandIn
+from registry.edges import reachable
 from registry.errors import GradientError, UnsupportedTypeError
 from registry.function import Function
 from registry.modes import differentiating, recording

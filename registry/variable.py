@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.backward import Edge, Leaf, Output, run_backward, unchain_behind
+from registry.backward import run_backward
 from registry.catalog import StandIn
+from registry.edges import Edge, Leaf, Output, unchain_behind
 from registry.errors import (
     GradientError,
     HigherOrderError,

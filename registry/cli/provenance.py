@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry.backward import reachable
 from registry.catalog import Operator
 from registry.cli.output import column, show_table
+from registry.edges import reachable
 from registry.state import default_registry
 from registry.variable import Variable
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from registry.backward import Output
 from registry.compiler.traced import Traced, concrete, traced_in
 from registry.compiler.values import Branch, Layout, Step, Value, replaced
+from registry.edges import Output
 from registry.errors import CompileError
 from registry.function import Function
 from registry.hookspecs import hookimpl
