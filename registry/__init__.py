@@ -41,10 +41,10 @@ from registry.errors import (
     UnsupportedTypeError,
 )
 from registry.function import Function
-from registry.guard import guard
 from registry.hookspecs import hookimpl
 from registry.modes import no_grad, using_config
 from registry.numpy_protocol import plain
+from registry.observers.guard import guard
 from registry.plugin_manager import PluginManager, Settings, connect, operator
 from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
 from registry.threads import get_num_threads, set_num_threads

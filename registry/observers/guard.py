@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +12,8 @@ from registry.catalog import StandIn
 from registry.errors import OverwrittenError
 from registry.function import Function
 from registry.hookspecs import hookimpl
+from registry.observers.where import users_line
 from registry.state import default_registry
-
-_HERE = str(Path(__file__).parent)
 
 
 class _Kept(NamedTuple):
@@ -35,7 +32,7 @@ class _Guard:
     def after_forward(self, function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
         kept = [(f"input {i}", x) for i, x in enumerate(xs) if "xs" in function.saves and x is not None]
         kept += [(f"output {i}", y) for i, y in enumerate(ys) if "ys" in function.saves]
-        line = _users_line()
+        line = users_line()
         function._kept = [_Kept(what, array, _checksum(array), line) for what, array in kept]
 
     @hookimpl
@@ -55,18 +52,6 @@ def _checksum(array: Any) -> int:
     if isinstance(array, StandIn) or not array.size:  # a traced function runs no backward later
         return 0
     return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data)
-
-
-def _users_line() -> str:
-    """Give ``file:line`` of the innermost caller outside this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _is_users(filename: str) -> bool:
-    return not filename.startswith((_HERE, "<opregistry")) and "pluggy" not in Path(filename).parts
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What watches calls and backward steps, on the public hooks alone: guard mode and its like."""
