@@ -64,14 +64,11 @@ def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
     seen = set(map(id, functions))
     for function in functions:  # which grows on the way
         for edge in function._edges:
-            node = edge.function if isinstance(edge, Output) else edge
-            if node is None or id(node) in seen:
-                continue
-            seen.add(id(node))
-            if isinstance(node, Leaf):
-                leaves.append(node)
-            else:
-                functions.append(node)
+            kind = type(edge)  # of these three exactly, which takes half the time of isinstance
+            node: Any = edge.function if kind is Output else edge  # type: ignore[union-attr]
+            if node is not None and id(node) not in seen:
+                seen.add(id(node))
+                (leaves if kind is Leaf else functions).append(node)
     functions.sort(key=_generation, reverse=True)
     return functions, leaves
 

@@ -37,6 +37,8 @@ def plain(value: Any) -> Any:
     """Replace every Variable in nested tuples, lists, dicts and slices by its array."""
     if type(value) in _PLAIN:
         return value
+    if type(value) is slice:
+        return slice(plain(value.start), plain(value.stop), plain(value.step))
     if isinstance(value, NumPyProtocol):
         return value._array
     if hasattr(value, "_fields"):
@@ -45,8 +47,6 @@ def plain(value: Any) -> Any:
         return type(value)(map(plain, value))
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, slice):
-        return slice(plain(value.start), plain(value.stop), plain(value.step))
     return value
 
 
