@@ -70,6 +70,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 
 _PAIRS = {"a1": (3,), "a2": (2,)}, {"a1": (), "a2": (2,)}, {"a1": (2,), "a2": (2,)}
+_EMPTY = {"a1": (0,), "a2": (2,)}
 
 
 @composite(implements=np.polyadd, samples=_PAIRS)
@@ -86,7 +87,7 @@ def polysub(a1: Any, a2: Any) -> Any:
     return polyadd(a1, np.negative(a2))
 
 
-@composite(implements=np.polymul, samples=_PAIRS)
+@composite(implements=np.polymul, samples=(*_PAIRS, _EMPTY))
 def polymul(a1: Any, a2: Any) -> Any:
     """Product of two polynomials; coefficients of 0 at their fronts are left out before, as in NumPy."""
     return np.convolve(_without_leading_zeros(a1), _without_leading_zeros(a2))
@@ -132,6 +133,6 @@ def _padded(p: Any, before: int, after: int) -> Any:
 
 
 def _without_leading_zeros(p: Any) -> Any:
-    p = np.atleast_1d(p)
+    p = np.atleast_1d(p) if np.size(p) else np.pad(np.ravel(p), (0, 1))
     (nonzero,) = np.nonzero(p)
     return p[nonzero[0] if nonzero.size else -1 :]

@@ -94,6 +94,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         {"arr": (3, 2), "obj": slice(0, 2), "values": (1, 2), "axis": 0},
         {"arr": (3,), "obj": np.array([True, False, True]), "values": ()},
         {"arr": (0,), "obj": 0, "values": (2,)},
+        {"arr": (2, 2), "obj": 0, "values": (1, 1)},
     ),
 )
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
@@ -107,6 +108,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     count = np.insert(np.arange(length), places, 0).size - length
     shape[axis] = np.shape(values)[axis] if count == 1 else count
     order = np.insert(np.arange(length), places, length + np.arange(shape[axis]))
+    extra = max(np.ndim(values) - len(shape), 0)  # axes of length 1 in front, which assigning lets pass
+    values = np.reshape(values, np.shape(values)[extra:])
     values = np.broadcast_to(np.astype(values, arr.dtype), shape)
     return np.take(np.concatenate([arr, values], axis=axis), order, axis=axis)
 

@@ -60,6 +60,7 @@ LINEAR = {
     "insert twice at one place": lambda x: np.insert(x, [1, 1], x[:, :2], axis=1),
     "insert a row": lambda x: np.insert(x, -1, x[0] + 0, axis=0),
     "insert flattened": lambda x: np.insert(x, 2, x[0]),
+    "insert what has more axes": lambda x: np.insert(x[0], 1, x[:1, :1]),
     "append": lambda x: np.append(x, x[:, :1], axis=1),
     "append flattened": lambda x: np.append(x, x[0]),
     "resize": lambda x: np.resize(x, (4, 2)),
@@ -85,6 +86,7 @@ LINEAR = {
     "tril": lambda x: np.tril(x, -1),
     "triu of a vector": lambda x: np.triu(x[0]),
     "polyval in the coefficients": lambda x: np.polyval(x.ravel(), 2.0),
+    "polymul by no coefficients": lambda x: np.polymul(x[0], x[0, :0]),
 }  # fmt: skip
 
 
