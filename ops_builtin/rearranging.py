@@ -242,6 +242,8 @@ class Roll(Function):
 def rot90(m: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Give the plane of two axes turned by `k` right angles, from the first towards the second."""
     first, second = axes
+    if np.ndim(m) < 2:
+        raise ValueError(f"an array of two axes or more is turned, not of {np.ndim(m)}")
     if first % np.ndim(m) == second % np.ndim(m):
         raise ValueError(f"the axes {first} and {second} are one; a plane has two")
     if k % 2 == 0:

@@ -248,6 +248,7 @@ def test_what_is_not_taken_is_refused_by_name(call, said):
         lambda v: np.insert(v, 9, 0.0),
         lambda v: np.trim_zeros(v, "x"),
         lambda v: np.rot90(v, axes=(0, -2)),
+        lambda v: np.rot90(v[0, 0]),
         lambda v: np.geomspace(v, 0.0),
         lambda v: np.meshgrid(v[0], indexing="yx"),
         lambda v: np.vander(v),
