@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ops_builtin.indexing import GetItem
 from ops_builtin.reductions import arrayed
 from registry import Function, composite
 
@@ -91,7 +92,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if np.any(knot):
         slope = np.where(knot, (slope + _slope_up_to(before, xp, fp)) / 2, slope)
     last = np.maximum(after - 1, 0)
-    y = fp[last] + (x - xp[last]) * slope
+    y = _at(fp, last) + (x - _at(xp, last)) * slope
     y = y if left is None else np.where(np.less(x, xp[0]), left, y)
     return y if right is None else np.where(np.greater(x, xp[-1]), right, y)
 
@@ -111,7 +112,13 @@ def _once_round(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]
 def _slope_up_to(place: Any, xp: Any, fp: Any) -> Any:
     """Give the slope before a place among the knots; 0 before the first and after the last."""
     start, stop = np.maximum(place - 1, 0), np.minimum(place, len(xp) - 1)
-    return (fp[stop] - fp[start]) / np.where(np.equal(start, stop), 1, xp[stop] - xp[start])
+    rise, run = (_at(values, stop) - _at(values, start) for values in (fp, xp))
+    return rise / np.where(np.equal(start, stop), 1, run)
+
+
+def _at(values: Any, place: Any) -> Any:
+    """Give elements at places that depend on the data: by the operator, which compiled functions run whole."""
+    return GetItem(place)(values)
 
 
 class Unwrap(Function):

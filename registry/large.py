@@ -115,6 +115,8 @@ def forward_in_blocks(function: Function, xs: Sequence[Any], size: int = BLOCK) 
         shape = np.broadcast_shapes(*[np.shape(x) for x in xs if x is not None])
     except ValueError:  # the author's code says it better
         return None
+    if not prod(shape):  # a large array beside an empty one
+        return None
     blocks = _Blocks(shape, xs, size)
     if blocks.count < 2:
         return None

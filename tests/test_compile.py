@@ -115,6 +115,20 @@ class TestReplay:
         with registry.guard():
             agrees(f, (RNG.normal(size=3),), (RNG.normal(size=3),))
 
+    def test_checkpoints_of_one_number_that_are_run_whole(self):
+        def f(x):
+            middle = registry.checkpoint(lambda y: np.median(np.real(y)))(x)
+            return np.sum(registry.checkpoint(np.kron)(middle, x))
+
+        x = RNG.normal(size=(3, 1))
+        agrees(hvp(f), (x, np.ones((3, 1))), (x + 1, x))
+
+    def test_a_table_that_is_interpolated(self):
+        f = lambda x: np.sum(np.interp(x, [-3.0, -0.3, 4.0], [0.5, -1.0, 2.0]) ** 2)  # noqa: E731
+        x = np.array([-1.0, 0.3, 2.0])
+        agrees(value_and_grad(f), (x,), (x + 0.7,), (-x,))
+        agrees(hvp(f), (x, x), (-x, x))
+
     def test_products_with_jacobians(self):
         f = lambda x: np.exp(x) * np.sum(x)  # noqa: E731
 
@@ -144,6 +158,10 @@ class TestReplay:
 
     def test_numbers(self):
         agrees(value_and_grad(lambda x, y: x**2 * y, (0, 1)), (2.0, 3.0), (4.0, 5.0), (np.float32(2), 3.0))
+
+    def test_numbers_of_complex_ones(self):
+        f = lambda x: np.real(np.sinh(np.angle(x)))  # noqa: E731
+        agrees(value_and_grad(f), (np.array(0.3 + 1j),), (np.array(-0.4 + 2j),))
 
     def test_numpys_functions_of_python_numbers_give_numpys(self):
         agrees(lambda x: (np.square(x), np.add(x, x), x * x, np.negative(x), 2 * x), (2.0,), (3.0,))

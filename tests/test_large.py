@@ -277,6 +277,14 @@ def test_what_a_part_does_not_tell_is_not_cut(cls, seen, two_threads):
     assert sizes(seen) == {SIZE}
 
 
+def test_a_large_array_beside_an_empty_one(two_threads):
+    x = Variable(np.ones((SIZE, 1)))
+    y = x + np.ones(0)
+    y.backward()
+    assert y.shape == (SIZE, 0)
+    np.testing.assert_array_equal(x.grad, 0.0)
+
+
 def test_observers_see_whole_arrays(two_threads):
     class Watcher:
         @hookimpl

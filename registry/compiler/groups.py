@@ -110,7 +110,7 @@ def _shape(step: Step) -> tuple[int, ...] | None:
         over = step.args[0]
     elif is_elementwise(step):
         (over,) = step.outs
-        if not contiguous(over):
+        if over.layout.kind != "array" or not contiguous(over):
             return None
     else:
         return None

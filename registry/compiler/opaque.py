@@ -33,6 +33,7 @@ class _Forward:
         self.edges = tuple([_SOMEWHERE if wants else None for wants in wanted])
         self.stored: tuple[str, ...] | None = None
         self.others: dict[str, Any] = {}
+        self.several = False  # whether it gives a tuple, of one result too
         self.checked = False  # whether a step depends on what else was stored
         self.__name__ = f"forward of {self.cls.__name__}"
 
@@ -43,7 +44,8 @@ class _Forward:
         function._edges = self.edges
         xs = tuple([np.asarray(x) if isinstance(x, _NUMBERS) else x for x in xs])
         ys = function.forward(*xs)
-        ys = tuple([np.asarray(y) for y in (ys if isinstance(ys, tuple) else (ys,))])
+        self.several = isinstance(ys, tuple)
+        ys = tuple([np.asarray(y) for y in (ys if self.several else (ys,))])
         function._inputs_like, function._outputs_like = xs, ys
         if function._saves_xs:
             function.xs = xs
@@ -128,7 +130,7 @@ def _record_forward(self: Any, xs: tuple[Any, ...]) -> Any:
     _trace().kept[held._place] = traced_in((xs, outs))
     ys = tuple(outs[len(stored) :])
     _trace().stored.append((_trace().steps[-1].line, [concrete(y) for y in ys]))
-    return ys if len(ys) > 1 else ys[0]
+    return ys if call.several else ys[0]
 
 
 def _trace() -> Trace:
