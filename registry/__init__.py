@@ -24,6 +24,7 @@ from registry.collecting import operators_in
 from registry.composite import composite
 from registry.errors import (
     AmbiguousOperatorError,
+    AnomalyError,
     CompileError,
     ConformanceError,
     ConversionError,
@@ -44,7 +45,6 @@ from registry.function import Function
 from registry.hookspecs import hookimpl
 from registry.modes import no_grad, using_config
 from registry.numpy_protocol import plain
-from registry.observers.guard import guard
 from registry.plugin_manager import PluginManager, Settings, connect, operator
 from registry.state import Registry, block, default_registry, load_plugins, prefer, using_registry
 from registry.threads import get_num_threads, set_num_threads
@@ -53,9 +53,12 @@ from registry.version import __version__
 
 if TYPE_CHECKING:
     from registry.compiler import compile  # noqa: A004
+    from registry.observers.anomaly import detect_anomaly
+    from registry.observers.guard import guard
 
 __all__ = [
     "AmbiguousOperatorError",
+    "AnomalyError",
     "CompileError",
     "ConformanceError",
     "ConversionError",
@@ -87,6 +90,7 @@ __all__ = [
     "composite",
     "connect",
     "default_registry",
+    "detect_anomaly",
     "elementwise_grad",
     "get_num_threads",
     "grad",
@@ -116,9 +120,17 @@ __all__ = [
 connect(default_registry(), Settings.from_environment())
 
 
-def __getattr__(name: str) -> Any:
-    if name == "compile":  # few need it, and it takes a tenth of the time of everything else
-        from registry.compiler import function
+# What few need is imported when it is asked for: it takes a third of the time of everything else.
+_LATER = {
+    "compile": "registry.compiler.function",
+    "detect_anomaly": "registry.observers.anomaly",
+    "guard": "registry.observers.guard",
+}
 
-        return function.compile
-    raise AttributeError(f"module 'registry' has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'registry' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

@@ -63,6 +63,10 @@ class OverwrittenError(RegistryError, RuntimeError):
     """An array that a backward pass needs was overwritten after `forward`."""
 
 
+class AnomalyError(RegistryError, FloatingPointError):
+    """A result or gradient holds NaN or infinity, inside `detect_anomaly`."""
+
+
 class CompileError(RegistryError, TypeError):
     """A function that cannot be compiled, or a call of a compiled one that it cannot serve."""
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user says about plugins: which to load, block and prefer.
+    """What the user says about plugins: which to load, block and prefer; and whether calls are guarded.
 
     `only` is None for all installed ones; `strict` raises instead of leaving out.
     """
@@ -40,18 +40,24 @@ class Settings:
     block: frozenset[str] = frozenset()
     prefer: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
+    guard: bool = False
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read ``OPREGISTRY_PLUGINS``, ``_BLOCK``, ``_PREFER`` and ``_STRICT``."""
+        """Read ``OPREGISTRY_PLUGINS``, ``_BLOCK``, ``_PREFER``, ``_STRICT`` and ``_GUARD``."""
         only = os.environ.get("OPREGISTRY_PLUGINS")
         pairs = (item.partition("=") for item in _items(os.environ.get("OPREGISTRY_PREFER", "")))
         return cls(
             only=None if only is None else frozenset(_items(only)),
             block=frozenset(_items(os.environ.get("OPREGISTRY_BLOCK", ""))),
             prefer={name.strip(): plugin.strip() for name, _, plugin in pairs},
-            strict=os.environ.get("OPREGISTRY_STRICT", "0") not in ("", "0"),
+            strict=_is_on("OPREGISTRY_STRICT"),
+            guard=_is_on("OPREGISTRY_GUARD"),
         )
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "0") not in ("", "0")
 
 
 def _items(text: str) -> list[str]:
@@ -238,3 +244,7 @@ def connect(registry: Registry, settings: Settings) -> None:
     """Let a registry find the built-ins and what is installed, as the settings say."""
     registry.loader = PluginManager(settings)
     registry.preferences = dict(settings.prefer)
+    if settings.guard:
+        from registry.observers.guard import Guard
+
+        registry.watch(Guard())

@@ -117,12 +117,16 @@ class Registry:
                 chosen[name] = self.catalog.choose(name, candidates)
         return chosen
 
-    @contextmanager
-    def observing(self, watcher: object) -> Iterator[None]:
-        """Let an object with observer hooks watch every call inside a `with` block."""
+    def watch(self, watcher: object) -> None:
+        """Let an object with observer hooks watch every call from now on."""
         with self._lock:
             self._watchers = (*self._watchers, watcher)
             self.observers = self._relay()
+
+    @contextmanager
+    def observing(self, watcher: object) -> Iterator[None]:
+        """Let an object with observer hooks watch every call inside a `with` block."""
+        self.watch(watcher)
         try:
             yield
         finally:

@@ -508,15 +508,17 @@ def test_settings_that_name_what_exists_do_not_warn(site, fresh):
 
 def test_the_environment_is_read_with_blanks_and_empty_items(monkeypatch):
     for name, value in {
-        "PLUGINS": " a, b,", "BLOCK": "c ,,d", "PREFER": "erf = special, numpy.exp=rival", "STRICT": "1"
+        "PLUGINS": " a, b,", "BLOCK": "c ,,d", "PREFER": "erf = special, numpy.exp=rival", "STRICT": "1", "GUARD": "1"
     }.items():  # fmt: skip
         monkeypatch.setenv(f"OPREGISTRY_{name}", value)
     assert Settings.from_environment() == Settings(
-        frozenset("ab"), frozenset("cd"), {"erf": "special", "numpy.exp": "rival"}, True
+        frozenset("ab"), frozenset("cd"), {"erf": "special", "numpy.exp": "rival"}, True, True
     )
     monkeypatch.setenv("OPREGISTRY_PLUGINS", "")
     monkeypatch.setenv("OPREGISTRY_STRICT", "0")
+    monkeypatch.setenv("OPREGISTRY_GUARD", "")
     assert Settings.from_environment().only == frozenset()
+    assert not Settings.from_environment().guard
     assert not Settings.from_environment().strict
     monkeypatch.delenv("OPREGISTRY_PLUGINS")
     assert Settings.from_environment().only is None

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from registry.catalog import StandIn
 from registry.errors import OverwrittenError
 from registry.function import Function
 from registry.hookspecs import hookimpl
@@ -25,15 +24,20 @@ class _Kept(NamedTuple):
     line: str
 
 
-class _Guard:
-    """The observer that compares checksums."""
+class Guard:
+    """The observer that compares checksums of what a call keeps, before its backward reads it."""
 
     @hookimpl
     def after_forward(self, function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
-        kept = [(f"input {i}", x) for i, x in enumerate(xs) if "xs" in function.saves and x is not None]
+        kept = [(f"input {i}", x) for i, x in enumerate(xs) if "xs" in function.saves]
         kept += [(f"output {i}", y) for i, y in enumerate(ys) if "ys" in function.saves]
+        own = {name: getattr(function, name, None) for name in function._own_slots}
+        own |= getattr(function, "__dict__", {})
+        kept += [(f"self.{name}", x) for name, x in own.items()]
         line = users_line()
-        function._kept = [_Kept(what, array, _checksum(array), line) for what, array in kept]
+        function._kept = [
+            _Kept(what, x, _checksum(x), line) for what, x in kept if isinstance(x, np.ndarray) and x.size
+        ]
 
     @hookimpl
     def before_backward(self, function: Function) -> None:
@@ -49,22 +53,28 @@ class _Guard:
 def _checksum(array: Any) -> int:
     import zlib  # 0.5 ms, which `import registry` need not take
 
-    if isinstance(array, StandIn) or not array.size:  # a traced function runs no backward later
-        return 0
-    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data)
+    return zlib.crc32(array.data if array.flags.c_contiguous else array.tobytes())
 
 
 @contextmanager
 def guard() -> Iterator[None]:
     """Notice arrays that are overwritten between a call and its backward.
 
-    Inside the block, each recorded call keeps a checksum of the arrays that its
-    backward needs; backward, run inside the block too, compares them.
+    Inside the block, each recorded call keeps a checksum (CRC-32) of the arrays that its
+    backward may read: inputs and outputs that the operator `saves`, and what it stored on
+    itself. Backward, run inside the block too, compares them. A write is noticed whatever
+    name or view it went through. ``OPREGISTRY_GUARD=1`` guards the whole process.
 
     Raises
     ------
     OverwrittenError
-        From `backward`, naming the operator, the array, and the line that recorded it.
+        From `backward`, naming the operator, the array, and the line that recorded it. No
+        `grad` has changed then.
+
+    Notes
+    -----
+    All threads are guarded while one is inside the block. Compiled functions record
+    nothing, so nothing of theirs is guarded.
 
     Examples
     --------
@@ -80,5 +90,5 @@ def guard() -> Iterator[None]:
     ...         print(str(error)[:46])
     input 0 of operator 'multiply' of plugin ops_b
     """
-    with default_registry().observing(_Guard()):
+    with default_registry().observing(Guard()):
         yield
