@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from registry.compiler import compile  # noqa: A004
     from registry.observers.anomaly import detect_anomaly
     from registry.observers.guard import guard
+    from registry.observers.log import trace
+    from registry.observers.profiling import profile
 
 __all__ = [
     "AmbiguousOperatorError",
@@ -109,8 +111,10 @@ __all__ = [
     "plain",
     "plugins",
     "prefer",
+    "profile",
     "set_num_threads",
     "stop_gradient",
+    "trace",
     "using_config",
     "using_registry",
     "value_and_grad",
@@ -125,6 +129,8 @@ _LATER = {
     "compile": "registry.compiler.function",
     "detect_anomaly": "registry.observers.anomaly",
     "guard": "registry.observers.guard",
+    "profile": "registry.observers.profiling",
+    "trace": "registry.observers.log",
 }
 
 

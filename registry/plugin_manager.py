@@ -8,6 +8,7 @@ entries. Only a plugin that passed all four is published, whole.
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import threading
@@ -51,13 +52,13 @@ class Settings:
             only=None if only is None else frozenset(_items(only)),
             block=frozenset(_items(os.environ.get("OPREGISTRY_BLOCK", ""))),
             prefer={name.strip(): plugin.strip() for name, _, plugin in pairs},
-            strict=_is_on("OPREGISTRY_STRICT"),
-            guard=_is_on("OPREGISTRY_GUARD"),
+            strict=_is_on(os.environ.get("OPREGISTRY_STRICT")),
+            guard=_is_on(os.environ.get("OPREGISTRY_GUARD")),
         )
 
 
-def _is_on(variable: str) -> bool:
-    return os.environ.get(variable, "0") not in ("", "0")
+def _is_on(value: str | None) -> bool:
+    return value not in (None, "", "0")
 
 
 def _items(text: str) -> list[str]:
@@ -92,7 +93,8 @@ class PluginManager:
                 continue
             if plugin.name in taken:
                 reason = f"the entry-point key {plugin.name!r} belongs to {taken[plugin.name]} already"
-                plugin = replace(plugin, name=f"{plugin.name}@{plugin.distribution}")
+                plugin = replace(plugin, name=_free(f"{plugin.name}@{plugin.distribution}", taken))
+                taken[plugin.name] = f"{plugin.distribution} {plugin.version}"
                 self._load(registry, plugin, _raising(PluginError(f"{reason}; one of them must rename it")))
                 continue
             taken[plugin.name] = f"{plugin.distribution} {plugin.version}"
@@ -130,9 +132,11 @@ class PluginManager:
         start = time.perf_counter()
         try:
             plugin = phases.run(plugin, get, registry.plugins)
+        except KeyboardInterrupt:
+            raise
         # A plugin may raise anything, SystemExit too, and must not take the others along.
-        except (Exception, SystemExit) as error:
-            plugin = replace(plugin, status="failed", phase=phases.current, error=error)
+        except BaseException as error:
+            plugin = replace(plugin, status="failed", phase=phases.current, error=_showable(error))
         finally:
             self._loading.discard(plugin.name)
         plugin = replace(plugin, seconds=time.perf_counter() - start)
@@ -177,6 +181,23 @@ def _described(entry: EntryPoint) -> Plugin:
     except Exception:  # its metadata may be missing or broken in any way
         distribution = version = None
     return Plugin(entry.name, "loaded", distribution, version, entry.value)
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Give a name that is not taken, with a number behind it if need be."""
+    names = itertools.chain([name], (f"{name} {i}" for i in itertools.count(2)))
+    return next(name for name in names if name not in taken)
+
+
+def _showable(error: BaseException) -> BaseException:
+    """Give an error as it is, or what stands for one whose text cannot be had."""
+    try:
+        str(error)
+    except Exception as another:
+        shown = PluginError(f"{type(error).__name__}, whose text is an error, too: {type(another).__name__}")
+        shown.__cause__ = error
+        return shown.with_traceback(error.__traceback__)
+    return error
 
 
 def _half_imported(plugin: Plugin) -> bool:

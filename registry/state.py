@@ -271,12 +271,14 @@ class Registry:
             "plain array, without a gradient"
         )
 
+    def entry(self, target: object) -> Operator | None:
+        """Give the catalogue's entry of a class or composite, if it has one."""
+        return next((o for same in self.catalog.names.values() for o in same if o.target is target), None)
+
     def owner(self, target: object) -> str:
         """Name the operator and plugin of a class or composite, for messages."""
-        for operators in self.catalog.names.values():
-            for operator in operators:
-                if operator.target is target:
-                    return f"operator {operator.name!r} of plugin {self._plugins[operator.plugin]}"
+        if operator := self.entry(target):
+            return f"operator {operator.name!r} of plugin {self._plugins[operator.plugin]}"
         name = getattr(target, "name", None) or getattr(target, "__qualname__", target)
         return f"operator {name!r} (in no plugin)"
 

@@ -160,7 +160,9 @@ class TestWhatIsNoHarm:
     def test_transforms_checkpoints_and_compiled_functions(self):
         with guard():
             assert registry.grad(registry.grad(lambda x: x**4))(2.0) == 48
-            assert registry.grad(lambda x: np.sum(registry.checkpoint(np.square)(x)))(np.ones(2)).tolist() == [2, 2]
+            assert registry.grad(lambda x: np.sum(registry.checkpoint(np.square)(x)))(
+                np.ones(2)
+            ).tolist() == [2, 2]
             f = registry.compile(registry.grad(lambda x: np.sum(x * x * x)))
             assert [f(np.array([2.0])).item(), f(np.array([3.0])).item()] == [12, 27]
 

@@ -508,7 +508,8 @@ def test_settings_that_name_what_exists_do_not_warn(site, fresh):
 
 def test_the_environment_is_read_with_blanks_and_empty_items(monkeypatch):
     for name, value in {
-        "PLUGINS": " a, b,", "BLOCK": "c ,,d", "PREFER": "erf = special, numpy.exp=rival", "STRICT": "1", "GUARD": "1"
+        "PLUGINS": " a, b,", "BLOCK": "c ,,d", "PREFER": "erf = special, numpy.exp=rival",
+        "STRICT": "1", "GUARD": "1",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"OPREGISTRY_{name}", value)
     assert Settings.from_environment() == Settings(

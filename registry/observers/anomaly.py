@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,24 +12,9 @@ from registry.errors import AnomalyError
 from registry.function import Function
 from registry.hookspecs import hookimpl
 from registry.modes import differentiating
-from registry.observers.where import users_line
+from registry.observers.calls import Open, users_line
 from registry.state import default_registry
 from registry.variable import Variable
-
-
-class _Steps(threading.local):
-    """The backward steps that a thread is in, with the gradients of their outputs: one in another."""
-
-    def __init__(self) -> None:
-        self.open: list[tuple[Function, Sequence[Any]]] = []
-
-    def end(self, function: Function) -> Sequence[Any]:
-        """Give what a step began with; those inside it that failed end, too."""
-        while self.open:
-            begun, gys = self.open.pop()
-            if begun is function:
-                return gys
-        return ()
 
 
 class _Anomalies:
@@ -41,7 +25,7 @@ class _Anomalies:
         # Identity of a function -> the line that called it. One that is gone leaves its entry to the
         # next one that gets its identity, so there are no more than functions lived at once.
         self.lines: dict[int, str] = {}
-        self.steps = _Steps()
+        self.steps: Open[Sequence[Any]] = Open()
 
     @hookimpl
     def after_forward(self, function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
@@ -52,11 +36,11 @@ class _Anomalies:
 
     @hookimpl
     def before_backward(self, function: Function, gys: tuple[Any, ...]) -> None:
-        self.steps.open.append((function, gys))
+        self.steps.begin(function, gys)
 
     @hookimpl
     def after_backward(self, function: Function, gxs: tuple[Any, ...]) -> None:
-        gys = self.steps.end(function)
+        gys = self.steps.end(function) or ()
         for i, (edge, gx) in enumerate(zip(function._edges, gxs, strict=True)):
             if edge is not None and (kind := self.new_kind(gx, gys)):
                 what = f"the gradient of input {i} of {function}"
@@ -104,9 +88,9 @@ class _Anomalies:
     def called(self, function: Function) -> str:
         """Say where the user called a function, and in which backward."""
         line = f"called at {self.line(function)}"
-        if differentiating.get() is None or not self.steps.open:
+        if differentiating.get() is None or not self.steps.calls:
             return line
-        outer, _ = self.steps.open[-1]
+        outer, _ = self.steps.calls[-1]
         return f"{line}, in backward of {outer}, which was called at {self.line(outer)}"
 
     def line(self, function: Function) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from registry.errors import OverwrittenError
 from registry.function import Function
 from registry.hookspecs import hookimpl
-from registry.observers.where import users_line
+from registry.observers.calls import users_line
 from registry.state import default_registry
 
 
