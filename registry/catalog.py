@@ -178,7 +178,7 @@ class Catalog:
         preferred = [c for c in candidates if c.plugin == prefer.get(key)]
         by_name = [c for c in candidates if c.plugin == prefer.get(c.name)]
         builtin = [c for c in candidates if c.plugin == BUILTIN]
-        constant = candidates[:1] if all(c.target in c.implements for c in candidates) else ()
+        constant = candidates[:1] if all(any(c.target is f for f in c.implements) for c in candidates) else ()
         for group in (preferred, by_name, builtin, constant, candidates):
             if len(group) == 1:
                 return group[0]

@@ -116,6 +116,7 @@ def _made(targets: Iterable[Any], plugin: Plugin) -> tuple[Operator, ...]:
 def _array_type(kind: Any) -> type:
     if not isinstance(kind, type):
         raise PluginError(f"register_array_types gave {kind!r}; expected a class")
+    issubclass(np.ndarray, kind)  # a metaclass may raise at that: better now than at every Variable
     return kind
 
 

@@ -16,18 +16,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from registry.catalog import BUILTIN, SESSION, Plugin
 from registry.definition import make_operator
 from registry.errors import PluginError, PluginWarning, did_you_mean
-from registry.hookspecs import PROJECT
 from registry.loading import Phases
 from registry.state import Registry, default_registry
 from registry.version import __version__
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 
 @dataclass(frozen=True)
@@ -82,25 +78,23 @@ class PluginManager:
         """Load every entry point of the group, ordered by distribution and key."""
         if self._scanned:
             return
-        from importlib.metadata import entry_points  # slow to import, and only needed here
+        from registry.installed import installed, raising  # slow to import, and only needed here
 
-        outermost = not self._loading
-        installed = [(_described(entry), entry.load) for entry in entry_points(group=PROJECT)]
-        installed.sort(key=lambda pair: (pair[0].distribution or "", pair[0].name, pair[0].value or ""))
+        outermost, found = not self._loading, installed()
         taken = {BUILTIN: "the built-ins", SESSION: "@registry.operator"}
-        for plugin, get in installed:
+        for plugin, get in found:
             if self.settings.only is not None and plugin.name not in self.settings.only:
                 continue
             if plugin.name in taken:
                 reason = f"the entry-point key {plugin.name!r} belongs to {taken[plugin.name]} already"
                 plugin = replace(plugin, name=_free(f"{plugin.name}@{plugin.distribution}", taken))
-                taken[plugin.name] = f"{plugin.distribution} {plugin.version}"
-                self._load(registry, plugin, _raising(PluginError(f"{reason}; one of them must rename it")))
+                taken[plugin.name] = _owner(plugin)
+                self._load(registry, plugin, raising(PluginError(f"{reason}; one of them must rename it")))
                 continue
-            taken[plugin.name] = f"{plugin.distribution} {plugin.version}"
+            taken[plugin.name] = _owner(plugin)
             self._load(registry, plugin, get)
         if outermost and all(map(registry.knows, taken.keys() - {BUILTIN, SESSION})):
-            self._warn_of_unknown_names(registry, [plugin.name for plugin, _ in installed])
+            self._warn_of_unknown_names(registry, [plugin.name for plugin, _ in found])
             self._scanned = True
 
     def load_object(self, registry: Registry, target: object, name: str) -> Plugin:
@@ -174,13 +168,10 @@ class PluginManager:
                 warnings.warn(f"{text}{did_you_mean(name, offered[plugin])}", PluginWarning, stacklevel=2)
 
 
-def _described(entry: EntryPoint) -> Plugin:
-    """Say whose an entry point is; a half-removed distribution cannot tell its name."""
-    try:
-        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
-    except Exception:  # its metadata may be missing or broken in any way
-        distribution = version = None
-    return Plugin(entry.name, "loaded", distribution, version, entry.value)
+def _owner(plugin: Plugin) -> str:
+    if plugin.distribution is None:
+        return f"{plugin.value}, of a distribution without metadata,"
+    return f"{plugin.distribution} {plugin.version}"
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
@@ -207,13 +198,6 @@ def _half_imported(plugin: Plugin) -> bool:
     """
     module = sys.modules.get((plugin.value or "").partition(":")[0].strip())
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
-
-
-def _raising(error: Exception) -> Callable[[], object]:
-    def load() -> object:
-        raise error
-
-    return load
 
 
 def operator(target: Any) -> Any:

@@ -464,6 +464,13 @@ def test_a_plugin_is_uninstalled_by_its_name_too(site, monkeypatch):
     assert distributions(["broken", "opregistry-broken", "other"]) == ["opregistry-broken"] * 2 + ["other"]
 
 
+def test_a_plugin_is_uninstalled_where_another_distribution_cannot_be_read(site):
+    site.install("opregistry-good", "", key="good")
+    site.install("broken", "")
+    (site.path / "broken-1.0.dist-info" / "entry_points.txt").write_bytes(b"[opregistry]\nbad = \xff\n")
+    assert distributions(["good", "broken"]) == ["opregistry-good", "broken"]
+
+
 def test_pips_failure_is_passed_on(tmp_path):
     done = python("-m", "registry", "install", "--no-index", str(tmp_path / "nowhere"))
     assert done.returncode == 1

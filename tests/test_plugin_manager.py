@@ -83,6 +83,11 @@ class Giving:
 BROKEN = {
     "raises at import": ("1 / 0", "load", ZeroDivisionError, "division by zero"),
     "exits at import": ("raise SystemExit(3)", "load", SystemExit, "3"),
+    "raises what is no Exception": ("raise GeneratorExit('gone')", "load", GeneratorExit, "gone"),
+    "raises what cannot be shown": (
+        "class NoText(Exception):\n    def __str__(self): 1 / 0\nraise NoText",
+        "load", PluginError, "NoText, whose text is an error, too: ZeroDivisionError",
+    ),
     "has a syntax error": ("def (", "load", SyntaxError, "invalid syntax"),
     "imports what is missing": ("import no_such_module", "load", ModuleNotFoundError, "no_such_module"),
     "misspells a marked hook": (
@@ -139,6 +144,11 @@ BROKEN = {
     "gives a number for an array type": (
         "@hookimpl\ndef register_array_types(): return [3]",
         "validate", PluginError, "register_array_types gave 3; expected a class",
+    ),
+    "gives an array type that nobody may ask": (
+        "class Refuses(type):\n    def __subclasscheck__(cls, other): raise RuntimeError('ask me not')\n"
+        "@hookimpl\ndef register_array_types(): return [Refuses('Refused', (), {})]",
+        "validate", RuntimeError, "ask me not",
     ),
     "gives a list of refusals": (
         "@hookimpl\ndef register_refused_functions(): return ['numpy.put']",
@@ -278,6 +288,54 @@ def test_of_two_equal_entry_point_keys_the_later_distribution_is_left_out_loudly
         assert ops.other(variable(1.0)).data == 1
     assert ops.alpha(variable(1.0)).data == 1
     assert (registry.plugin("same").distribution, registry.plugin("same@zeta").status) == ("alpha", "failed")
+
+
+def test_of_equal_keys_in_distributions_without_a_name_none_is_lost(site, fresh):
+    for name in ("zeta", "alpha", "beta"):
+        site.install_operator(name, name.title(), key="same", metadata=False)
+    registry = fresh()
+    with pytest.warns(
+        PluginWarning,
+        match="belongs to alpha, of a distribution without metadata",
+    ):
+        opregistry.load_plugins()
+    assert ops.alpha(variable(1.0)).data == 1
+    statuses = {name: registry.plugin(name).status for name in ("same", "same@None", "same@None 2")}
+    assert statuses == {"same": "loaded", "same@None": "failed", "same@None 2": "failed"}
+
+
+BROKEN_FILES = {
+    "not in UTF-8": b"[opregistry]\nbad = \xff\n",
+    "in UTF-16": "[opregistry]\nbad = os\n".encode("utf-16"),
+    "without a value": b"[opregistry]\nbad\n",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_FILES.values(), ids=BROKEN_FILES)
+@pytest.mark.parametrize("metadata", [True, False])
+def test_a_distribution_whose_entry_points_cannot_be_read_hides_no_other(site, fresh, content, metadata):
+    site.install_operator("alpha", "Alpha")
+    site.install("broken", "", metadata=metadata)
+    (site.path / "broken-1.0.dist-info" / "entry_points.txt").write_bytes(content)
+    site.install_operator("zeta", "Zeta")
+    registry = fresh()
+    name = "broken" if metadata else "broken-1.0.dist-info"
+    with one_warning(f"plugin {name} .* is left out: load failed with "):
+        assert ops.alpha(variable(1.0)).data == ops.zeta(variable(1.0)).data == 1
+    assert isinstance(registry.plugin(name).error, UnicodeDecodeError | TypeError)
+
+
+def test_an_operator_that_cannot_be_hashed_is_one_of_two(fresh):
+    class Unhashable(type):
+        __hash__ = None
+
+    registry = fresh(only=frozenset())
+    rival = Unhashable("Twice", (Function,), {"forward": Twice.forward, "backward": Twice.backward})
+    registry.loader.load_object(registry, Giving([Twice]), "first")
+    registry.loader.load_object(registry, Giving([rival]), "second")
+    with pytest.raises(AmbiguousOperatorError, match="'twice' is offered by 2 plugins"):
+        ops.twice
+    assert plugins.second.twice(variable(1.0)).data == 2
 
 
 @pytest.mark.parametrize("key", ["ops_builtin", "session"])

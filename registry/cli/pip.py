@@ -8,21 +8,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 import typer
 
 from registry.cli.errors import CommandError
-from registry.hookspecs import PROJECT
+from registry.installed import installed
 
 
 def distributions(names: Sequence[str]) -> list[str]:
     """Give for each name of a plugin its distribution, from metadata alone; other names stay as they are."""
-    installed = {
-        entry.name: entry.dist.name for entry in entry_points(group=PROJECT) if entry.dist is not None
-    }
-    return [installed.get(name, name) for name in names]
+    of = {plugin.name: plugin.distribution for plugin, _ in installed()}
+    return [of.get(name) or name for name in names]
 
 
 def run_pip(*arguments: str, names: Sequence[str]) -> None:
