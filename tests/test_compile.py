@@ -287,6 +287,11 @@ class TestSimplification:
         assert not np.shares_memory(c(x), x)
         np.testing.assert_array_equal(x, before)
 
+    def test_constants_that_an_operator_run_whole_passes_on_are_not_written_into(self):
+        way = RNG.normal(size=(64, 64))  # large enough for its memory to be taken again, were it not constant
+        f = lambda x: np.sum(np.arctan(np.real(np.fft.fft2(x))))  # noqa: E731
+        agrees(lambda x: hvp(f)(x, way), *[(RNG.normal(size=(64, 64)),) for _ in range(3)])
+
     def test_what_is_written_into_is_left_alone(self):
         def f(x):
             y = np.zeros_like(x)

@@ -127,7 +127,7 @@ def _record_forward(self: Any, xs: tuple[Any, ...]) -> Any:
     for name, x in [*zip(stored, outs, strict=False), *call.others.items()]:
         setattr(self, name, x)
     self._whole = call, held
-    _trace().kept[held._place] = traced_in((xs, outs))
+    _trace().kept[held._place] = _trace().held((xs, outs))
     ys = tuple(outs[len(stored) :])
     _trace().stored.append((_trace().steps[-1].line, [concrete(y) for y in ys]))
     return ys if call.several else ys[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from registry.compiler.traced import Traced, concrete, traced_in
-from registry.compiler.values import Branch, Layout, Step, Value, replaced
+from registry.compiler.values import Branch, Layout, Memory, Step, Value, replaced
 from registry.edges import Output
 from registry.errors import CompileError
 from registry.function import Function
@@ -21,6 +21,7 @@ from registry.hookspecs import hookimpl
 _CORE = (f"{Path(__file__).parents[1]}/", f"{Path(np.__file__).parent}/", "<opregistry")
 _BUILT_IN = str(Path(__file__).parents[2] / "ops_builtin")
 _ENDS_OPERATOR = ("registry/recording.py", "registry/backward.py")  # what calls forward and backward
+Held = tuple[Any, Memory]  # an array, and the memory of its value
 tracing: ContextVar[Trace | None] = ContextVar("opregistry_tracing", default=None)
 
 
@@ -47,7 +48,7 @@ class Trace:
         self.known: set[int] = set()  # the functions recorded here
         self.leaves: dict[int, tuple[Any, str]] = {}  # weak references: who holds a leaf matters to passes
         self.captured: list[Any] = []
-        self.kept: dict[Value, list[Traced]] = {}  # what the instances of operators run whole keep
+        self.kept: dict[Value, list[Held]] = {}  # what the instances of operators run whole keep
         self.stored: list[tuple[str, Any]] = []  # results of operators run whole, for the comparison
         self.ended = False
         self.failed = ""  # where the last call of NumPy raised an error
@@ -103,13 +104,24 @@ class Trace:
             if result is None or result is target._value:  # what was written into is the result
                 self.steps.append(step)
                 return None if result is None else target
-        inputs = traced_in((args, kwargs))
-        inputs += [x for held in inputs for x in self.kept.get(held._place, ())]
+        inputs = self.held((args, kwargs))
+        inputs += [held for x in traced_in((args, kwargs)) for held in self.kept.get(x._place, ())]
         traced = self.results(step, result, inputs)
         self.steps.append(step)
         return traced
 
-    def results(self, step: Step, result: Any, inputs: Sequence[Traced]) -> Any:
+    def held(self, tree: Any) -> list[Held]:
+        """Give the arrays in a structure, constants too: what a step gives may be one of them, or a view."""
+        found: list[Held] = []
+
+        def look(x: Any) -> None:
+            if isinstance(x, Traced | np.ndarray):
+                found.append((concrete(x), self.value_of(x).memory))
+
+        replaced(tree, look)
+        return found
+
+    def results(self, step: Step, result: Any, inputs: Sequence[Held]) -> Any:
         """Make traced arrays of what a step gave."""
         step.several = isinstance(result, tuple | list)
         if step.several and any(isinstance(x, tuple | list) for x in result):
@@ -127,10 +139,10 @@ class Trace:
                     "call it outside of the compiled function",
                 )
             value = Value(Layout.of(x), step=step)
-            for other in inputs:
-                arrays = isinstance(x, np.ndarray) and isinstance(other._value, np.ndarray)
-                if arrays and np.may_share_memory(x, other._value):
-                    value.memory.join(other._place.memory)
+            for other, memory in inputs:
+                arrays = isinstance(x, np.ndarray) and isinstance(other, np.ndarray)
+                if arrays and np.may_share_memory(x, other):
+                    value.memory.join(memory)
             step.outs.append(value)
             return Traced(self, value, x)
 
