@@ -46,7 +46,7 @@ def differentiated(program):
     return reference, reference.scalar(wrt), tuple(range(len(wrt))), arrays, moved
 
 
-@examples(100)
+@examples(50)
 @given(programs(TRACED, hows=HOWS))
 def test_values_and_gradients(program):
     """With arrays of any size taken again, as large ones are."""
@@ -56,7 +56,7 @@ def test_values_and_gradients(program):
         agree(reference, value_and_grad(f, wrt), arrays, moved)
 
 
-@examples(40)
+@examples(25)
 @given(programs(TRACED, 5, EXACT, HOWS))
 def test_products_with_hessians(program):
     reference, f, wrt, arrays, moved = differentiated(program)
@@ -69,7 +69,7 @@ def test_products_with_hessians(program):
 def test_block_by_block(threads):
     """As large arrays are computed, with small ones, in blocks of a few rows or elements."""
 
-    @examples(50)
+    @examples(25)
     @given(programs(TRACED, 12, hows=HOWS))
     def same(program):
         reference, f, wrt, arrays, moved = differentiated(program)

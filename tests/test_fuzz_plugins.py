@@ -304,7 +304,7 @@ def picture(registry):
     )  # fmt: skip
 
 
-@examples(300)
+@examples(200)
 @given(several(4), st.randoms())
 def test_no_plugin_is_lost_and_none_harms_another(recipes, random):
     registry, told = loaded(recipes)
@@ -356,7 +356,7 @@ def answer(ask, what):
     return None
 
 
-@examples(100)
+@examples(60)
 @given(several(4))
 def test_every_answer_is_a_helper_or_an_error_that_says_why(recipes):
     registry, _ = loaded(recipes)
@@ -375,7 +375,7 @@ def test_every_answer_is_a_helper_or_an_error_that_says_why(recipes):
     assert not registry.is_array_type(str)
 
 
-@examples(100)
+@examples(60)
 @given(several(3))
 def test_a_strict_registry_raises_at_the_first_broken_one(recipes):
     registry, _ = loaded(recipes)

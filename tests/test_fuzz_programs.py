@@ -126,7 +126,7 @@ def test_each_operation_by_itself(operation):
     """In some of a few programs it runs."""
     seen = []
 
-    @examples(4)
+    @examples(3)
     @given(programs(operations=[operation], steps=2))
     def differentiated(program):
         seen.append(program)
@@ -138,7 +138,7 @@ def test_each_operation_by_itself(operation):
     assert hasattr(ops, operation.name)
 
 
-@examples(250)
+@examples(150)
 @given(programs(), st.sampled_from(list(WAYS)))
 def test_values_and_gradients(program, way):
     reference = Reference(program)
@@ -147,7 +147,7 @@ def test_values_and_gradients(program, way):
         np.testing.assert_array_equal(x, leaf.array())
 
 
-@examples(60)
+@examples(40)
 @given(programs(dtypes=EXACT))
 def test_values_in_between_have_their_gradients(program):
     reference = Reference(program)
@@ -180,7 +180,7 @@ def _terms(reference, t):
     return np.concatenate([np.ravel(np.real(values[i] * w)) for i, w in pairs])
 
 
-@examples(60)
+@examples(40)
 @given(programs(dtypes=EXACT))
 def test_derivatives_along_directions(program):
     reference = Reference(program)
@@ -223,7 +223,7 @@ def by_grad_of_grad(reference, directions):
     return grad(slope, everything)(*reference.arrays)
 
 
-@examples(120)
+@examples(80)
 @given(programs(dtypes=EXACT, steps=5), st.sampled_from([twice_backward, by_hvp, by_grad_of_grad]))
 def test_second_derivatives(program, way):
     """Against differences of the interpreter's slopes."""
@@ -235,7 +235,7 @@ def test_second_derivatives(program, way):
     assert abs(found - slope.value) <= tolerance, f"{found} is not {slope.value}"
 
 
-@examples(100)
+@examples(60)
 @given(programs(dtypes=EXACT, hows=("",)), st.data())
 def test_arrays_that_are_overwritten_give_right_gradients_or_an_error(program, data):
     """Through a leaf's data, at any time before backward, in guard mode."""
@@ -270,7 +270,7 @@ def test_arrays_that_are_overwritten_give_right_gradients_or_an_error(program, d
 TAKE_NUMBERS = {"add_accumulate", "average", "delete", "insert", "multiply_accumulate", "take_along_axis"}
 
 
-@examples(60)
+@examples(30)
 @given(programs(steps=12))
 def test_what_numpy_refuses_is_refused(program):
     assume(program.refused)
@@ -324,7 +324,7 @@ CUT = [o for o in OPERATIONS if (o.by_helper and o.by_numpy) or o.name in WHOLE]
 def test_blocks_and_threads_change_no_bit(threads, cut_small):
     """Of elementwise operators, with some others between them."""
 
-    @examples(60)
+    @examples(40)
     @given(programs(operations=CUT, steps=10))
     def same(program):
         reference = Reference(program)

@@ -8,6 +8,8 @@ import numpy as np
 from random_programs.growing import Growing
 from random_programs.program import Ref
 
+# Values that are equal have no derivative, so those of matrices are kept apart.
+DOMINANT = np.diag([1.8, 2.7, 3.6])
 APART = np.diag([2.0, 5.0, 9.0])
 TALL = np.array([[3.0, 0.0], [0.0, 1.5], [1.0, 0.0]])
 
@@ -38,12 +40,12 @@ def _resized(*shape: int) -> Any:
 
 
 def _bounded_square(g: Growing, x: Ref) -> Ref:
-    x = g.call("resize", x, new_shape=(3, 3))
-    return g.call("multiply", g.call("sin", x), 0.2) if g.value(x).dtype.kind == "c" else g.call("sin", x)
+    x = g.call("sin", g.call("resize", x, new_shape=(3, 3)))
+    return g.call("multiply", x, 0.2 if g.value(x).dtype.kind == "c" else 0.5)
 
 
 def _regular(g: Growing, x: Ref) -> Ref:
-    return g.call("add", _bounded_square(g, x), 5 * np.eye(3))
+    return g.call("add", _bounded_square(g, x), DOMINANT)
 
 
 def _definite(g: Growing, x: Ref) -> Ref:
