@@ -29,6 +29,7 @@ from registry.errors import (
     ConformanceError,
     ConversionError,
     GradientError,
+    GraphError,
     HigherOrderError,
     NoOperatorError,
     NotRecordedError,
@@ -52,6 +53,7 @@ from registry.variable import Variable, as_array, as_variable
 from registry.version import __version__
 
 if TYPE_CHECKING:
+    from registry import graph
     from registry.compiler import compile  # noqa: A004
     from registry.observers.anomaly import detect_anomaly
     from registry.observers.guard import guard
@@ -66,6 +68,7 @@ __all__ = [
     "ConversionError",
     "Function",
     "GradientError",
+    "GraphError",
     "HigherOrderError",
     "NoOperatorError",
     "NotRecordedError",
@@ -96,6 +99,7 @@ __all__ = [
     "elementwise_grad",
     "get_num_threads",
     "grad",
+    "graph",
     "guard",
     "hessian",
     "hookimpl",
@@ -128,6 +132,7 @@ connect(default_registry(), Settings.from_environment())
 _LATER = {
     "compile": "registry.compiler.function",
     "detect_anomaly": "registry.observers.anomaly",
+    "graph": "registry.graph",
     "guard": "registry.observers.guard",
     "profile": "registry.observers.profiling",
     "trace": "registry.observers.log",
@@ -139,4 +144,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'registry' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_LATER[name]), name)
+    module = import_module(_LATER[name])
+    return module if name == "graph" else getattr(module, name)

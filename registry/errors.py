@@ -71,6 +71,10 @@ class CompileError(RegistryError, TypeError):
     """A function that cannot be compiled, or a call of a compiled one that it cannot serve."""
 
 
+class GraphError(RegistryError, OSError):
+    """A picture of a graph could not be drawn: graphviz is missing or failed."""
+
+
 class PluginError(RegistryError, RuntimeError):
     """A plugin could not be loaded; `__cause__` holds what it raised."""
 

@@ -174,6 +174,12 @@ class Variable(NumPyProtocol):
     def __repr__(self) -> str:
         return f"variable({self._value})".replace("\n", "\n" + " " * 9)
 
+    def _repr_html_(self) -> str:
+        """Show value, gradient and graph in a notebook."""
+        from registry.graph.notebook import html_of
+
+        return html_of(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 

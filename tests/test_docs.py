@@ -90,7 +90,9 @@ class TestExamples:
         """A block of commands that cannot be run in a test has no language; toml is read with a plugin."""
         for page in PAGES:
             languages = set(re.findall(r"^```(\w+)$", page.read_text(), flags=re.M))
-            assert languages <= {"pycon", "python", "console", "toml"}, page
+            assert languages <= {"pycon", "python", "console", "toml", "mermaid"}, page
+            for picture in blocks(page, "mermaid"):
+                assert picture in page.read_text().replace(f"```mermaid\n{picture}", ""), "it is printed nowhere"
             for block in blocks(page, "pycon"):
                 assert block.startswith(">>> "), (page, block)
                 assert block.endswith("\n\n"), f"{page}: a blank line ends the last output of\n{block}"

@@ -63,7 +63,7 @@ def test_other_plugins_are_named_and_what_is_in_none(publish, fresh):
     class Other(Same):
         pass
 
-    assert lines_of(lambda: Other()(x))[0].endswith("Other(2.0) -> 2.0")
+    assert lines_of(lambda: Other()(x)) == ["Other(2.0) -> 2.0"]
 
 
 def test_the_users_line_stands_at_the_end(capsys):

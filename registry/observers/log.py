@@ -6,16 +6,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from inspect import Parameter
 from typing import Any, TextIO
 
-from registry.catalog import BUILTIN
+from registry.describing import constants_of, described, operator_name
 from registry.function import Function
-from registry.helpers import constant_parameters
 from registry.hookspecs import hookimpl
 from registry.modes import differentiating
 from registry.observers.calls import Open, users_line
-from registry.observers.saying import described
 from registry.state import default_registry
 from registry.variable import Variable
 
@@ -34,7 +31,7 @@ class _Log:
     def after_forward(self, function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
         if differentiating.get() is None:
             self.steps.calls.clear()  # of a pass that raised an error
-        given = ", ".join([*map(described, xs), *_constants(function)])
+        given = ", ".join([*map(described, xs), *constants_of(function)])
         self.write(f"{self.name(function)}({given}) -> {_all(ys)}", _short(users_line()))
 
     @hookimpl
@@ -49,12 +46,10 @@ class _Log:
         self.write(f"backward of {self.name(function)} -> {_all(gxs)}")
 
     def name(self, function: Function) -> str:
-        """Name an operator, with its plugin where that is none of the built-ins."""
+        """Name an operator."""
         cls = type(function)
         if cls not in self.names:
-            entry = default_registry().entry(cls)
-            plugin = "" if entry is None or entry.plugin == BUILTIN else f"{entry.plugin}."
-            self.names[cls] = cls.__qualname__ if entry is None else plugin + entry.name
+            self.names[cls] = operator_name(cls)
         return self.names[cls]
 
     def write(self, text: str, line: str = "") -> None:
@@ -68,14 +63,6 @@ def _all(arrays: Sequence[Any]) -> str:
 
 def _recorded(gradients: Sequence[Any]) -> bool:
     return any(isinstance(x, Variable) for x in gradients)
-
-
-def _constants(function: Function) -> Iterator[str]:
-    """Give the constants that were kept under their own names and are not the defaults."""
-    for parameter in constant_parameters(type(function)):
-        value = getattr(function, parameter.name, Parameter.empty)
-        if value is not Parameter.empty and repr(value) != repr(parameter.default):
-            yield f"{parameter.name}={described(value)}"
 
 
 def _short(line: str) -> str:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from registry.describing import described
 from registry.function import Function
 from registry.hookspecs import hookimpl
 from registry.observers.calls import Open, users_line
-from registry.observers.saying import described, html_table, in_bytes, in_seconds, text_table
+from registry.observers.saying import html_table, in_bytes, in_seconds, text_table
 from registry.state import default_registry
 
 EVENTS = 100_000

@@ -1,17 +1,9 @@
-"""How observers say things: times, sizes, arrays and tables, in plain text and for notebooks."""
+"""How observers say things: times, sizes and tables, in plain text and for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
-
-import numpy as np
-
-from registry.variable import Variable
-
-_FEW = 3  # elements that are shown
-_LONG = 60  # characters that are shown
 
 
 def in_seconds(seconds: float) -> str:
@@ -48,26 +40,6 @@ def in_bytes(count: int) -> str:
 
 def _three_digits(x: float) -> str:
     return f"{x:.{2 if x < 9.995 else 1 if x < 99.95 else 0}f}"
-
-
-def described(x: Any) -> str:
-    """Describe an array by dtype and shape, a small one by its numbers, and anything else briefly.
-
-    Examples
-    --------
-    >>> [described(x) for x in (np.ones((2, 3), np.float32), np.array([1.0, 0.5]), np.float64(2), None)]
-    ['float32 (2, 3)', '[1. 0.5]', '2.0', 'None']
-    >>> described((slice(None), np.arange(100)))
-    '(slice(None, None, None), int64 (100,))'
-    """
-    if isinstance(x, Variable):
-        x = x._value
-    if isinstance(x, tuple | list):
-        return f"({', '.join(map(described, x))})"
-    if isinstance(x, np.ndarray) and x.ndim and not (x.ndim == 1 and x.size <= _FEW):
-        return f"{x.dtype} {x.shape}"
-    text = " ".join(str(x).split())
-    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 
 def text_table(lines: Sequence[Sequence[str]]) -> str:
