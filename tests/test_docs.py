@@ -92,7 +92,7 @@ class TestExamples:
             languages = set(re.findall(r"^```(\w+)$", page.read_text(), flags=re.M))
             assert languages <= {"pycon", "python", "console", "toml", "mermaid"}, page
             for picture in blocks(page, "mermaid"):
-                assert picture in page.read_text().replace(f"```mermaid\n{picture}", ""), "it is printed nowhere"
+                assert page.read_text().count(picture) > 1, "a picture that no example prints"
             for block in blocks(page, "pycon"):
                 assert block.startswith(">>> "), (page, block)
                 assert block.endswith("\n\n"), f"{page}: a blank line ends the last output of\n{block}"
