@@ -22,6 +22,8 @@ from registry.function import Function
 from registry.numpy_protocol import supported
 from registry.recording import record
 
+_USED = frozenset(("_record", "_written_out"))  # by the source of helpers
+_BUILTINS = frozenset(("type", "isinstance", "id", "Exception"))  # by that of what is written out
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -49,9 +51,10 @@ def helper_name(operator: Any, name: str | None) -> str:
     if name is None:
         name = snake_case(operator.__name__)
     reason = (
-        "it is not an identifier" if not isinstance(name, str) or not name.isidentifier()
+        "it is not an identifier" if type(name) is not str or not name.isidentifier()
         else "it is a Python keyword" if keyword.iskeyword(name)
         else "it starts with an underscore" if name.startswith("_")
+        else f"Python reads it as {_normal(name)!r}" if name != _normal(name)
         else None
     )  # fmt: skip
     if reason:
@@ -59,6 +62,15 @@ def helper_name(operator: Any, name: str | None) -> str:
             f"{operator.__qualname__} cannot have the helper {name!r}: {reason}; give it another name"
         )
     return name
+
+
+def _normal(name: str) -> str:
+    """Give an identifier as Python's source has it."""
+    if name.isascii():
+        return name
+    import unicodedata  # few need it
+
+    return unicodedata.normalize("NFKC", name)
 
 
 def signature(function: Callable[..., Any]) -> Signature:
@@ -97,6 +109,9 @@ def helper_signature(cls: type[Function]) -> Signature:
         If the two cannot be put into one call; the message says which parameter.
     """
     inputs, constants = input_parameters(cls), constant_parameters(cls)
+    for p in (*inputs, *constants):
+        if type(p) is not Parameter or type(p.name) is not str or p.name in _USED:
+            raise _bad(cls, f"{p.name!r} cannot be a parameter's name in generated source; rename it")
     for p in inputs:
         if p.kind not in (*_POSITIONAL, Parameter.VAR_POSITIONAL):
             raise _bad(
@@ -125,7 +140,7 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     of which a program uses a few.
     """
     shown = helper_signature(cls)
-    operator = cls.__name__ if cls.__name__ not in {name, *shown.parameters} else f"{cls.__name__}_"
+    operator = _shown_name(cls, {name, *shown.parameters})
     namespace: dict[str, Any] = {operator: cls, "__name__": "registry.ops", "_record": record}
     declared = []
     for p in shown.parameters.values():
@@ -166,12 +181,22 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
     return helper
 
 
+def _shown_name(cls: type[Function], taken: set[str]) -> str:
+    """Give the name that a class has in generated source: its own, where that is one and hides nothing."""
+    name = cls.__name__
+    # One beyond ASCII may be another one in source, where Python normalises it.
+    is_name = type(name) is str and name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    if not is_name or name.startswith("_") or name in _BUILTINS:
+        name = "Operator"
+    while name in taken:
+        name += "_"
+    return name
+
+
 def _are_fixed(inputs: Sequence[Parameter], taken: set[str]) -> bool:
     """Say whether a call has a fixed number of inputs, and no name that generated source uses."""
     fixed = all(p.kind in _POSITIONAL and p.default is Parameter.empty for p in inputs)
-    free = taken.isdisjoint(("type", "isinstance", "id", "Exception")) and not any(
-        n.startswith("_") for n in taken
-    )
+    free = taken.isdisjoint(_BUILTINS) and not any(n.startswith("_") for n in taken)
     return bool(inputs) and fixed and free
 
 

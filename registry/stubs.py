@@ -90,7 +90,13 @@ def write_stubs(directory: Path) -> list[Path]:
 def _package() -> str:
     """Give the package's own imports and `__all__`, and nothing that runs."""
     body = ast.parse(inspect.getsource(registry)).body
-    return "".join(f"{ast.unparse(node)}\n" for node in body if isinstance(node, ast.ImportFrom | ast.Assign))
+    later = [node for part in body if isinstance(part, ast.If) for node in part.body]  # what is imported late
+    told = [node for node in body + later if isinstance(node, ast.ImportFrom) or _is_all(node)]
+    return "".join(f"{ast.unparse(node)}\n" for node in told)
+
+
+def _is_all(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
 
 
 def _namespace(plugin: Plugin) -> str:
@@ -111,7 +117,8 @@ def _functions(operators: Iterable[Operator]) -> list[str]:
 
 def _function(operator: Operator, taken: set[str]) -> str:
     summary = inspect.cleandoc(operator.helper.__doc__ or "").partition("\n")[0]
-    quoted = repr(summary) if "\\" in summary or '"' in summary else f'"""{summary}"""'
+    is_plain = summary.isprintable() and not {"\\", '"'} & set(summary)
+    quoted = f'"""{summary}"""' if is_plain else repr(summary)
     return f"def {operator.name}{_signature(operator.target, taken)}:\n    {quoted}\n"
 
 
@@ -148,10 +155,11 @@ def _parameter(parameter: Parameter, kind: str) -> Parameter:
 def _literal(value: object) -> str:
     """Give a default as a literal, or an ellipsis for what has none."""
     try:
-        ast.literal_eval(repr(value))
+        node = ast.parse(repr(value), mode="eval")
+        ast.literal_eval(node)
     except (ValueError, SyntaxError):
         return "..."
-    return repr(value)
+    return ast.unparse(node)
 
 
 def _text(annotation: object) -> str:

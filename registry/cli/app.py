@@ -82,11 +82,14 @@ def plugins(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Name the operators, and show the tracebacks of failures.")
     ] = False,
+    no_load: Annotated[
+        bool, typer.Option("--no-load", help="Read what is installed, and import none of it.")
+    ] = False,
 ) -> None:
     """List the plugins: version, status, operators, load time. Exits with 1 if one failed."""
     from registry.cli.plugins import list_plugins
 
-    list_plugins(as_json=json, verbose=verbose)
+    list_plugins(as_json=json, verbose=verbose, load=not no_load)
 
 
 @app.command()

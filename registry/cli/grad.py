@@ -15,6 +15,7 @@ from registry.cli.derivatives import compare, derivatives, value_of
 from registry.cli.errors import CommandError, UsageError, message_of
 from registry.cli.evaluation import evaluate, operators_of
 from registry.cli.expression import Expression, parse
+from registry.cli.limits import limited
 from registry.cli.output import console, on_terminal, say, warn
 from registry.cli.provenance import show_provenance
 from registry.cli.values import read_values
@@ -46,12 +47,14 @@ def show_gradients(
     names = _chosen(wrt, arrays)
     for name in arrays:
         _warn_of_odd_numbers(f"the value {name!r}", arrays[name])
-    results = _compute(expression, arrays, names, order)
+    with limited():
+        results = _compute(expression, arrays, names, order)
     _show_results(results)
     if operators := operators_of(expression):
         say()
         show_provenance(operators)
-    agreed = not check or _check_gradients(expression, arrays, names, results)
+    with limited():
+        agreed = not check or _check_gradients(expression, arrays, names, results)
     if save is not None:
         _save(save, results)
     if not agreed:

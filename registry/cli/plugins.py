@@ -14,13 +14,14 @@ import typer
 from registry.catalog import Plugin
 from registry.cli.output import column, on_terminal, say, show_table, warn
 from registry.errors import PluginWarning
-from registry.plugin_manager import PluginManager
+from registry.installed import installed
+from registry.plugin_manager import PluginManager, Settings
 from registry.state import default_registry
 
 
-def list_plugins(*, as_json: bool, verbose: bool) -> None:
+def list_plugins(*, as_json: bool, verbose: bool, load: bool) -> None:
     """Write every plugin with its status; exit with 1 where one failed."""
-    plugins = _loaded_without_raising()
+    plugins = _loaded_without_raising() if load else _installed()
     if as_json:
         say(json.dumps([_record(plugin) for plugin in plugins], indent=2))
     else:
@@ -42,6 +43,19 @@ def _loaded_without_raising() -> tuple[Plugin, ...]:
         if not message.startswith(shown):
             warn(message)
     return plugins
+
+
+def _installed() -> tuple[Plugin, ...]:
+    """Give what is installed, by its metadata alone, and what would become of it."""
+    loader = default_registry().loader
+    settings = loader.settings if isinstance(loader, PluginManager) else Settings()
+
+    def status(name: str) -> str:
+        if name in settings.block:
+            return "blocked"
+        return "installed" if settings.only is None or name in settings.only else "not asked for"
+
+    return tuple(replace(plugin, status=status(plugin.name)) for plugin, _ in installed())
 
 
 def _record(plugin: Plugin) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from registry.compiler.buffers import Buffers
 from registry.compiler.values import INFIX, Attribute, Branch, Method, Program, Step
-from registry.compiler.writing import Writer
+from registry.compiler.writing import Writer, is_name
 
 _SIGNS: dict[Any, str] = {
     np.add: "{} + {}", np.subtract: "{} - {}", np.multiply: "{} * {}", np.true_divide: "{} / {}",
@@ -32,6 +32,7 @@ class Source(Writer):
         self.buffers = Buffers(program)
 
     def write(self, line: str, note: str = "") -> None:
+        note = " ".join(note.split())  # a file's name may have line breaks, which would end the comment
         self.lines.append(f"    {line:<60}  # {note}" if note else f"    {line}")
 
     def arguments(self) -> None:
@@ -79,7 +80,10 @@ class Source(Writer):
         if step.call is np.square and _of_numbers(step):
             return "{0} * {0}".format(self.number(step.args[0], None))
         args = self.operands(step)
-        args += [f"{key}={self.expression(x)}" for key, x in step.kwargs.items()]
+        if all(map(is_name, step.kwargs)):
+            args += [f"{key}={self.expression(x)}" for key, x in step.kwargs.items()]
+        else:
+            args.append(f"**{self.expression(step.kwargs)}")
         if step.call is operator.getitem:
             return f"{args[0]}[{self.index(step.args[1])}]"
         if step.call is operator.setitem:

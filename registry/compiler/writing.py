@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Hashable
 from itertools import count
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Writer:
         if isinstance(x, list):
             return "[" + ", ".join(map(self.expression, x)) + "]"
         if isinstance(x, dict):
-            return "{" + ", ".join(f"{k!r}: {self.expression(v)}" for k, v in x.items()) + "}"
+            return "{" + ", ".join(f"{self.expression(k)}: {self.expression(v)}" for k, v in x.items()) + "}"
         if isinstance(x, slice):
             return f"slice({', '.join(map(self.expression, (x.start, x.stop, x.step)))})"
         if x is None or x is Ellipsis or type(x) in (bool, int, str):
@@ -89,9 +90,9 @@ class Writer:
         key = call if isinstance(call, Hashable) else id(call)
         if key not in self._called:
             owner = getattr(call, "__self__", None)
-            name = getattr(call, "__name__", "call").replace(" ", "_")
+            name = getattr(call, "__name__", "call")
             name = f"{owner.__name__}_{name}" if isinstance(owner, np.ufunc) else name
-            self._called[key] = self.bind(name if name.isidentifier() else "call", call)
+            self._called[key] = self.bind(name if is_name(name) else "call", call)
         return self._called[key]
 
     def compiled(self, title: str, source: str) -> Any:
@@ -100,6 +101,11 @@ class Writer:
         linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
         exec(compile(source, filename, "exec"), self.namespace)
         return self.namespace[source[4 : source.index("(")]]
+
+
+def is_name(text: Any) -> bool:
+    """Say whether a text can stand in a source as a name, and nothing else."""
+    return type(text) is str and text.isidentifier() and not iskeyword(text)
 
 
 def _number_of(value: Value) -> Any:
