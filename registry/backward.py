@@ -6,7 +6,6 @@ that nothing has to be looked at beforehand.
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from sys import getrefcount
@@ -20,13 +19,14 @@ from registry.edges import Edge, Leaf, Output
 from registry.errors import GradientError
 from registry.modes import differentiating, recording
 from registry.numpy_protocol import NumPyProtocol
+from registry.threads import lock_across_forks
 
 if TYPE_CHECKING:
     from registry.function import Function
     from registry.variable import Variable
 
 float64, ndarray = np.float64, np.ndarray
-_adding = threading.Lock()
+_adding = lock_across_forks()
 
 
 class Pass:

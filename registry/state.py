@@ -6,7 +6,6 @@ Every publication makes a new `Catalog`; look-ups read the newest one without a 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, Protocol, TypeVar
@@ -22,8 +21,10 @@ from registry.errors import (
     did_you_mean,
 )
 from registry.hookspecs import PROJECT
+from registry.threads import lock_across_forks
 
 Function = Callable[..., Any]
+_lock = lock_across_forks()  # of whoever changes a registry
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -73,7 +74,6 @@ class Registry:
 
     def __init__(self, loader: Loader | None = None, preferences: Mapping[str, str] | None = None) -> None:
         self.loader = loader
-        self._lock = threading.RLock()
         self.preferences = dict(preferences or {})
         self._watchers: tuple[object, ...] = ()
         self._bound: list[Callable[[], None]] = []
@@ -103,7 +103,7 @@ class Registry:
 
     def publish(self, plugin: Plugin, *, replace: bool = False) -> bool:
         """Add one plugin, whole; say whether it is new."""
-        with self._lock:
+        with _lock:
             if plugin.name in self._plugins and not replace:
                 return False
             self._renew({**self._plugins, plugin.name: plugin})
@@ -119,7 +119,7 @@ class Registry:
 
     def watch(self, watcher: object) -> None:
         """Let an object with observer hooks watch every call from now on."""
-        with self._lock:
+        with _lock:
             self._watchers = (*self._watchers, watcher)
             self.observers = self._relay()
 
@@ -130,13 +130,13 @@ class Registry:
         try:
             yield
         finally:
-            with self._lock:
+            with _lock:
                 self._watchers = tuple(w for w in self._watchers if w is not watcher)
                 self.observers = self._relay()
 
     def add_to_session(self, operator: Operator) -> None:
         """Add an operator registered by hand, in place of one of the same name."""
-        with self._lock:
+        with _lock:
             session = self._plugins.get(SESSION, Plugin(SESSION, "loaded"))
             others = tuple(o for o in session.operators if o.name != operator.name)
             session = dataclasses.replace(session, status="loaded", operators=(*others, operator))
@@ -144,7 +144,7 @@ class Registry:
 
     def withdraw(self, name: str) -> None:
         """Forget a plugin and all that it brought."""
-        with self._lock:
+        with _lock:
             self._renew({key: plugin for key, plugin in self._plugins.items() if key != name})
 
     def block(self, name: str) -> None:
@@ -169,7 +169,7 @@ class Registry:
         keys = self.plugin(plugin).keys
         if name not in keys:
             raise UnknownOperatorError(f"plugin {plugin!r} offers no {name!r}{did_you_mean(name, keys)}")
-        with self._lock:
+        with _lock:
             self.preferences[name] = plugin
             self._renew(dict(self._plugins))  # another one: compiled functions look at that
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING
@@ -26,8 +27,8 @@ class Threads:
 
     def set(self, count: int) -> None:
         """Say how many work at once from now on."""
-        self._forget()
         self.count = count
+        self._pool = None  # whose threads end when nobody is at work there any more
 
     def run(self, blocks: int, compute: Callable[[int], None]) -> None:
         """Call ``compute(0)`` to ``compute(blocks - 1)``, each once, on whichever thread is free.
@@ -46,8 +47,9 @@ class Threads:
                     pass
 
         others: list[Future[None]] = []
-        if (helping := min(self.count, blocks) - 1) > 0:
-            pool = self._started()
+        count = self.count  # which another thread may set meanwhile
+        if (helping := min(count, blocks) - 1) > 0:
+            pool = self._started(count - 1)
             others = [pool.submit(copy_context().run, work) for _ in range(helping)]
         try:
             work()
@@ -58,17 +60,21 @@ class Threads:
             if error is not None:
                 raise error
 
-    def _started(self) -> ThreadPoolExecutor:
-        if self._pool is None:
+    def _started(self, helpers: int) -> ThreadPoolExecutor:
+        pool = self._pool
+        if pool is None:
             from concurrent.futures import ThreadPoolExecutor  # 7 ms, which few need
 
-            self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="opregistry")
-        return self._pool
+            pool = self._pool = ThreadPoolExecutor(helpers, thread_name_prefix="opregistry")
+        return pool
 
-    def _forget(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False)
+
+def lock_across_forks() -> threading.RLock:
+    """Make a lock that nobody holds at a fork: a child has none of the threads that would let it go."""
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
 def _usable_cores() -> int:

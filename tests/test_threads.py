@@ -31,6 +31,35 @@ def test_one_thread_is_the_callers() -> None:
     assert used == {threading.get_ident()}
 
 
+def test_the_number_may_change_while_threads_work() -> None:
+    some = Threads(2)
+    stop = threading.Event()
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                seen: list[int] = []
+                some.run(20, seen.append)
+                assert sorted(seen) == list(range(20))
+        except Exception as error:
+            errors.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for count in [1, 2, 3] * 60:
+        some.set(count)
+        some.run(3, lambda _: None)
+    stop.set()
+    for worker in workers:
+        worker.join()
+    sys.setswitchinterval(before)
+    assert errors == []
+
+
 def test_an_error_ends_the_work_and_is_raised() -> None:
     seen: list[int] = []
 

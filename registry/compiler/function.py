@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Hashable
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
@@ -18,8 +17,10 @@ from registry.errors import CompileError
 from registry.modes import recording
 from registry.numpy_protocol import NumPyProtocol
 from registry.structures import places
+from registry.threads import lock_across_forks
 
 _CONSTANT = (int, str, bytes, type(None), type(Ellipsis), np.dtype)  # values of a plan's key
+_storing = lock_across_forks()  # plans
 KEPT = 64  # kinds of arguments that a function has plans for; of more, the oldest one is forgotten
 WAYS = 8  # through the branches of a function, for arguments of one kind
 
@@ -41,7 +42,6 @@ class CompiledFunction(Generic[P, T]):
         self.__name__ = f"compile({getattr(f, '__name__', f)})"
         self._f = f
         self._plans: dict[Hashable, list[Plan]] = {}
-        self._lock = threading.Lock()
         self._latest: Callable[..., Any] = _none_yet
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -89,7 +89,7 @@ class CompiledFunction(Generic[P, T]):
         outside = Outside(self._f)
         traces = trace_twice(self.__name__, self._f, args, kwargs, outside.variables)
         plan = Plan(self.__name__, args, kwargs, traces, outside.names)
-        with self._lock:
+        with _storing:
             self._plans.pop(key, None)
             self._plans[key] = [plan, *plans]
             while len(self._plans) > KEPT:
