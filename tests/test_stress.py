@@ -269,6 +269,4 @@ if __name__ == "__main__":
         jobs, together = run(seconds=seconds)
         backwards = next(together.backwards)
         np.testing.assert_array_equal(together.x.grad, backwards * 4 * together.x.data)
-        print(
-            f"{THREADS} threads, {jobs:,} jobs in {seconds:g} s, {backwards:,} passes through one graph: no error"
-        )
+        print(f"{THREADS} threads, {jobs:,} jobs in {seconds:g} s, {backwards:,} shared passes: no error")
