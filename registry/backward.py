@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
@@ -71,27 +72,30 @@ class Pass:
         self.retained: list[tuple[Variable, Any, bool]] | None = [] if retain_grad else None
 
     def run(self) -> list[tuple[Variable, Any, bool]]:
-        """Give each leaf its gradient, and whether that array is ours alone."""
+        """Give each leaf its gradient, and whether that array is ours alone.
+
+        In a context of its own, so that the modes outside are what they were whatever ends it,
+        Ctrl-C between any two lines, too; it takes the time of setting them back.
+        """
+        return copy_context().run(self._run)
+
+    def _run(self) -> list[tuple[Variable, Any, bool]]:
         waiting, gradients, late = self.waiting, self.gradients, self.late
         unwatched = self.observers is None and self.retained is None
         plain = unwatched and not self.create_graph
-        on = recording.set(self.create_graph)
-        outside = None if differentiating.get() is None else differentiating.set(None)
-        try:
-            for generation in range(max(waiting), -1, -1):
-                for edge in waiting.pop(generation, ()):
-                    if plain or type(edge) is Output:
-                        edge._pass_back(gradients.pop(id(edge)), self)
-                    elif unwatched:
-                        edge._pass_back_recorded(gradients.pop(id(edge)), self)
-                    else:
-                        self.step(edge, (gradients.pop(id(edge)),))
-                while late:
-                    late.pop()(self)
-        finally:
-            recording.reset(on)
-            if outside is not None:
-                differentiating.reset(outside)
+        recording.set(self.create_graph)
+        if differentiating.get() is not None:
+            differentiating.set(None)
+        for generation in range(max(waiting), -1, -1):
+            for edge in waiting.pop(generation, ()):
+                if plain or type(edge) is Output:
+                    edge._pass_back(gradients.pop(id(edge)), self)
+                elif unwatched:
+                    edge._pass_back_recorded(gradients.pop(id(edge)), self)
+                else:
+                    self.step(edge, (gradients.pop(id(edge)),))
+            while late:
+                late.pop()(self)
         found = []
         for leaf in waiting.pop(Leaf.generation, ()):
             key, x = id(leaf), leaf()

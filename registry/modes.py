@@ -39,11 +39,12 @@ def using_config(name: str, value: bool) -> Iterator[None]:
     """
     if name not in _CONFIG:
         raise UnknownConfigError(f"no mode is named {name!r}; there is {', '.join(_CONFIG)}")
-    token = _CONFIG[name].set(value)
-    try:
+    before = _CONFIG[name].get()
+    try:  # around the setting, too: Ctrl-C may come right after it
+        _CONFIG[name].set(value)
         yield
     finally:
-        _CONFIG[name].reset(token)
+        _CONFIG[name].set(before)
 
 
 @contextmanager

@@ -126,13 +126,19 @@ class Registry:
     @contextmanager
     def observing(self, watcher: object) -> Iterator[None]:
         """Let an object with observer hooks watch every call inside a `with` block."""
-        self.watch(watcher)
         try:
+            self.watch(watcher)
             yield
         finally:
-            with _lock:
-                self._watchers = tuple(w for w in self._watchers if w is not watcher)
-                self.observers = self._relay()
+            try:
+                self._unwatch(watcher)
+            finally:  # twice: Ctrl-C may have ended the first
+                self._unwatch(watcher)
+
+    def _unwatch(self, watcher: object) -> None:
+        with _lock:
+            self._watchers = tuple([w for w in self._watchers if w is not watcher])
+            self.observers = self._relay()
 
     def add_to_session(self, operator: Operator) -> None:
         """Add an operator registered by hand, in place of one of the same name."""
@@ -336,9 +342,10 @@ def block(name: str) -> None:
 def using_registry(registry: Registry) -> Iterator[Registry]:
     """Make another registry the process's default inside a `with` block (for tests)."""
     global default
-    before, default = default, registry
-    before.unbind()
+    before = default
     try:
+        default = registry
+        before.unbind()
         yield registry
     finally:
         default = before

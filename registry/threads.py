@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from _thread import start_new_thread
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 
 
 class Threads:
     """The threads that large arrays are computed on, beside the one that asks.
+
+    They wait at a queue that is written in C, so that Ctrl-C leaves no lock closed, as it may
+    in those of `concurrent.futures`; and they end with the process.
 
     Parameters
     ----------
@@ -23,12 +25,12 @@ class Threads:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool: ThreadPoolExecutor | None = None
+        self.forget()
 
-    def set(self, count: int) -> None:
-        """Say how many work at once from now on."""
-        self.count = count
-        self._pool = None  # whose threads end when nobody is at work there any more
+    def forget(self) -> None:
+        """Begin anew, as in a forked child, which has none of its parent's threads."""
+        self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._waiting = 0
 
     def run(self, blocks: int, compute: Callable[[int], None]) -> None:
         """Call ``compute(0)`` to ``compute(blocks - 1)``, each once, on whichever thread is free.
@@ -37,36 +39,47 @@ class Threads:
         error no further block is begun, and it is raised here.
         """
         left = iter(range(blocks))  # threads share it: each block is handed out once
+        begun: list[None] = []
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
-        def work() -> None:
+        def help() -> None:
+            begun.append(None)
             try:
                 for block in left:
                     compute(block)
-            finally:
-                for _ in left:
-                    pass
+            except BaseException as error:
+                _exhaust(left)
+                ended.put(error)
+            else:
+                ended.put(None)
 
-        others: list[Future[None]] = []
-        count = self.count  # which another thread may set meanwhile
-        if (helping := min(count, blocks) - 1) > 0:
-            pool = self._started(count - 1)
-            others = [pool.submit(copy_context().run, work) for _ in range(helping)]
         try:
-            work()
-        finally:  # whatever has not begun is not needed any more
-            begun = [other for other in others if not other.cancel()]
-            errors = [other.exception() for other in begun]
+            for _ in range(self._started(min(self.count, blocks) - 1)):
+                self._tasks.put(partial(copy_context().run, help))
+            for block in left:
+                compute(block)
+        finally:
+            _exhaust(left)
+            errors = [ended.get() for _ in begun]  # who begins now finds nothing to do
         for error in errors:
             if error is not None:
                 raise error
 
-    def _started(self, helpers: int) -> ThreadPoolExecutor:
-        pool = self._pool
-        if pool is None:
-            from concurrent.futures import ThreadPoolExecutor  # 7 ms, which few need
+    def _started(self, helpers: int) -> int:
+        while self._waiting < helpers:
+            self._waiting += 1
+            start_new_thread(_work, (self._tasks,))
+        return helpers
 
-            pool = self._pool = ThreadPoolExecutor(helpers, thread_name_prefix="opregistry")
-        return pool
+
+def _work(tasks: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        tasks.get()()
+
+
+def _exhaust(left: Iterator[int]) -> None:
+    for _ in left:
+        pass
 
 
 def lock_across_forks() -> threading.RLock:
@@ -86,8 +99,8 @@ def _usable_cores() -> int:
 LARGE = 131_072  # elements above which an array is worth it
 
 threads = Threads(_usable_cores())
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=lambda: setattr(threads, "_pool", None))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=threads.forget)
 
 
 def set_num_threads(count: int) -> None:
@@ -114,7 +127,7 @@ def set_num_threads(count: int) -> None:
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ValueError(f"the number of threads must be an integer of at least 1, not {count!r}")
-    threads.set(count)
+    threads.count = count
 
 
 def get_num_threads() -> int:

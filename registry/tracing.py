@@ -25,7 +25,7 @@ from registry.variable import Variable, as_array, as_variable
 ArgNums: TypeAlias = int | tuple[int, ...]
 T = TypeVar("T")
 _STRUCTURES = "an array of numbers, a number, or tuples, lists and dicts of them"
-_arrived: ContextVar[dict[int, Any]] = ContextVar("opregistry_arrived")
+_arrived: ContextVar[dict[int, Any] | None] = ContextVar("opregistry_arrived", default=None)
 
 
 class Mark(Function):
@@ -44,8 +44,8 @@ class Mark(Function):
         return x
 
     def backward(self, gy: Any) -> Any:
-        arrived = _arrived.get({})
-        if id(self) in arrived:
+        arrived = _arrived.get()
+        if arrived is not None and id(self) in arrived:
             arrived[id(self)] = gy
             return None
         return gy
@@ -64,12 +64,16 @@ def marked(x: Any) -> tuple[Variable, Mark]:
 
 def while_recording(f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call a function with recording on, outside whatever backward is being recorded."""
-    modes = recording.set(True), differentiating.set(None)
-    try:
+    before = recording.get(), differentiating.get()
+    try:  # around the setting, too: Ctrl-C may come right after it
+        recording.set(True)
+        differentiating.set(None)
         return f(*args, **kwargs)
     finally:
-        recording.reset(modes[0])
-        differentiating.reset(modes[1])
+        try:
+            recording.set(before[0])
+        finally:
+            differentiating.set(before[1])
 
 
 class running:
@@ -98,12 +102,13 @@ def gradients_at(
     arrived: dict[int, Any] = dict.fromkeys(keys)
     if create_graph:
         roots = [(root, as_variable(gradient)) for root, gradient in roots]
-    token = _arrived.set(arrived)
+    before = _arrived.get()
     try:
+        _arrived.set(arrived)
         with running([place for place in wanted if isinstance(place, Mark)]):
             found = pass_back(roots, create_graph)
     finally:
-        _arrived.reset(token)
+        _arrived.set(before)
     arrived.update((id(leaf), gradient) for leaf, gradient in found)
     return [np.asarray(g) if isinstance(g, np.generic) else g for g in map(arrived.get, keys)]
 

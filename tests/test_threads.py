@@ -51,7 +51,7 @@ def test_the_number_may_change_while_threads_work() -> None:
     for worker in workers:
         worker.start()
     for count in [1, 2, 3] * 60:
-        some.set(count)
+        some.count = count
         some.run(3, lambda _: None)
     stop.set()
     for worker in workers:

@@ -93,8 +93,9 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
 
         given = args, kwargs = mapped(made, before)
         entries = [(place, id(x)) for place, x in places(given)]
-        token = tracing.set(trace)
+        before_this = tracing.get()
         try:
+            tracing.set(trace)
             with default_registry().observing(trace):
                 result = f(*args, **kwargs)
             if [(place, id(x)) for place, x in places(given)] != entries:
@@ -116,7 +117,7 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
             ) from error
         finally:
             trace.ended = True
-            tracing.reset(token)
+            tracing.set(before_this)
 
 
 def is_traced(x: Any) -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -107,24 +107,10 @@ class Profile:
         self._left_out, self._most = 0, events
         self._open: Open[_Call] = Open()
         self._lock = threading.Lock()
-        self._origin = perf_counter()
-        self._blocks: list[tuple[float, ExitStack]] = []
-        self._ended = self._inside = 0.0
-        self._owner = 0
-
-    def __enter__(self) -> Profile:
+        self._inside = 0.0
         self._owner = threading.get_ident()
-        stack = ExitStack()
-        if not self._blocks:
-            stack.enter_context(default_registry().observing(self))
-        self._blocks.append((perf_counter(), stack))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        started, stack = self._blocks.pop()
-        if not self._blocks:
-            self._ended += perf_counter() - started
-        stack.close()
+        self._started = perf_counter()
+        self._ended: float | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -133,7 +119,7 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        return self._ended + (perf_counter() - self._blocks[0][0] if self._blocks else 0.0)
+        return (perf_counter() if self._ended is None else self._ended) - self._started
 
     @property
     def outside(self) -> float:
@@ -220,7 +206,7 @@ class Profile:
         ----------
         path : str or path
             The file, JSON in the Trace Event Format; it is overwritten. Times are in
-            microseconds since the profile was made.
+            microseconds since the block began.
         """
         with self._lock:
             events = list(self._events)
@@ -236,7 +222,7 @@ class Profile:
             "name": event.operator,
             "cat": event.direction,
             "ph": "X",
-            "ts": 1e6 * (event.started - self._origin),
+            "ts": 1e6 * (event.started - self._started),
             "dur": 1e6 * event.seconds,
             "pid": os.getpid(),
             "tid": event.thread,
@@ -308,7 +294,8 @@ def _thread_names(events: Sequence[_Event]) -> list[dict[str, Any]]:
     ]
 
 
-def profile(events: int = EVENTS) -> Profile:
+@contextmanager
+def profile(events: int = EVENTS) -> Iterator[Profile]:
     """Find where the time of a block goes, by operator and plugin.
 
     Parameters
@@ -317,11 +304,10 @@ def profile(events: int = EVENTS) -> Profile:
         How many calls to keep for `Profile.to_chrome_trace`, at 500 bytes each; later ones
         are only counted.
 
-    Returns
-    -------
+    Yields
+    ------
     Profile
-        For a ``with`` block; it may be entered again, and adds up then. It can be printed,
-        plotted, and read by its `rows`, inside the block and after it.
+        It can be printed, plotted, and read by its `rows`, inside the block and after it.
 
     Notes
     -----
@@ -343,4 +329,9 @@ def profile(events: int = EVENTS) -> Profile:
     sum 1 1 8
     transpose 1 1 0
     """
-    return Profile(events)
+    found = Profile(events)
+    with default_registry().observing(found):
+        try:
+            yield found
+        finally:
+            found._ended = perf_counter()
