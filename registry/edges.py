@@ -7,7 +7,6 @@ a generation, and the leaves are those of generation -1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 from weakref import ref
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from registry.variable import Variable
 
 Edge: TypeAlias = Union["Function", "Output", "Leaf"]
-
-_generation = attrgetter("generation")
 
 
 class Leaf(ref):  # type: ignore[type-arg]
@@ -58,7 +55,7 @@ class Like(NamedTuple):
 
 
 def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
-    """Find the functions behind `roots`, last recorded first, and the leaves."""
+    """Find the functions behind `roots`, and the leaves."""
     functions = list({id(root): root for root in roots}.values())
     leaves: list[Leaf] = []
     seen = set(map(id, functions))
@@ -69,7 +66,6 @@ def reachable(roots: Sequence[Function]) -> tuple[list[Function], list[Leaf]]:
             if node is not None and id(node) not in seen:
                 seen.add(id(node))
                 (leaves if kind is Leaf else functions).append(node)
-    functions.sort(key=_generation, reverse=True)
     return functions, leaves
 
 

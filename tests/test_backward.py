@@ -345,3 +345,59 @@ def test_backward_gets_arrays_where_gradients_of_numbers_add_up(dtype):
     (y + np.ones(3, dtype)).backward()  # summed over what it was broadcast to
     assert y.creator.seen == (np.ndarray, (), dtype)
     assert (x.grad.dtype, x.grad) == (dtype, 16)
+
+
+class Spread(Function):
+    """x repeated to the shape (2, 3, 4), whose backward leaves the sum to the engine."""
+
+    saves = ()
+
+    def forward(self, x):
+        return np.broadcast_to(x, (2, 3, 4)) * 1
+
+    def backward(self, gy):
+        return gy
+
+
+@pytest.mark.parametrize(("shape", "count"), [((3, 1), 8), ((1, 4), 6), ((1, 1, 1), 24), ((2, 1, 4), 3)])
+def test_a_gradient_is_summed_over_leading_and_inner_axes_at_once(shape, count):
+    x = Variable(np.ones(shape))
+    Spread()(x).backward()
+    np.testing.assert_array_equal(x.grad, np.full(shape, count))
+
+
+def test_a_gradient_shorter_than_the_output_is_no_broadcast():
+    class Short(Spread):
+        def backward(self, gy):
+            return gy[:, :2]
+
+    x = Variable(np.ones((1, 1, 4)))
+    with pytest.raises(GradientError, match=r"the gradient of input 0 has shape \(2, 2, 4\)"):
+        Short()(x).backward()
+
+
+def test_a_seed_is_kept_as_it_was_with_all_gradients():
+    x = Variable(np.array([1.0, 2.0]))
+    y = square(x)
+    y.grad = np.array([1.0, 10.0])
+    y.backward(retain_grad=True)
+    assert (y.grad.tolist(), x.grad.tolist()) == ([1.0, 10.0], [2.0, 40.0])
+
+
+def test_recorded_gradients_of_two_leaves_share_no_array():
+    x, y = Variable(np.ones(2)), Variable(np.ones(2))
+    add(x, y).backward(create_graph=True)
+    assert not np.shares_memory(x.grad.data, y.grad.data)
+
+
+def test_a_gradient_that_depends_on_nothing_is_a_constant():
+    x = Variable(np.array(2.0))
+    (x * 3).backward(create_graph=True)
+    assert (x.grad.data, x.grad.creator, x.grad.generation) == (3.0, None, -1)
+
+
+def test_inputs_and_outputs_of_what_keeps_no_arrays_are_those_that_people_hold():
+    x, y = Variable(np.ones(2)), Variable(np.ones(2))
+    z = add(x, y)
+    assert z.creator.inputs == (x, y)
+    assert z.creator.outputs == (z,)

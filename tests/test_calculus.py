@@ -650,3 +650,47 @@ def test_gradients_are_arrays_of_the_callers_own_without_a_copy_where_nobody_els
 
     grad(lambda x: np.sum(Keeps()(x)))(np.ones(3))[0] = 7.0
     assert (kept == 5).all()
+
+
+class TestNamesAndArguments:
+    def test_what_a_transform_gives_is_named_for_both(self):
+        def f(x):
+            """Say what f is."""
+            return x * x
+
+        for transform in (grad, value_and_grad, jacobian, hessian):
+            made = transform(f)
+            assert "f" in made.__name__
+            assert made.__wrapped__ is f
+
+    @pytest.mark.parametrize(("args", "tangents"), [(1.0, (1.0,)), ((1.0,), 1.0), (1.0, 1.0)])
+    def test_jvp_takes_tuples(self, args, tangents):
+        with pytest.raises(TypeError, match="jvp takes args and tangents as tuples"):
+            jvp(np.sin, args, tangents)
+
+
+class TestCheckpointsThatDiffer:
+    """A checkpoint is called again: what comes out must be the same, but for rounding."""
+
+    @staticmethod
+    def derivative(change, first=np.ones(3) * 10):  # noqa: B008
+        calls = []
+
+        def f(x):
+            calls.append(None)
+            return x * 2 if len(calls) == 1 else change(x * 2)
+
+        return grad(lambda x: np.sum(checkpoint(f)(x)))(first)
+
+    def test_rounding_is_accepted(self):
+        assert self.derivative(lambda y: y + 1e-10).tolist() == [2, 2, 2]
+        assert self.derivative(lambda y: y * 1, np.array([np.nan, 1.0])).tolist() == [2, 2]
+
+    @pytest.mark.parametrize(
+        "change",
+        [lambda y: y + 1e-5, lambda y: y[:2], lambda y: np.concatenate([y, y]),
+         lambda y: y.astype(np.float32), lambda y: y.astype(complex), lambda y: (y, y)],
+    )  # fmt: skip
+    def test_everything_else_is_refused(self, change):
+        with pytest.raises(GradientError, match="called again in the backward pass, it gave another result"):
+            self.derivative(change)

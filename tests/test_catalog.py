@@ -353,3 +353,14 @@ def test_blocking_one_that_is_not_there_yet_keeps_it_out():
     assert not registry.publish(plugin("a", operator("Erf")))
     with pytest.raises(UnknownOperatorError, match="plugin a is blocked"):
         registry.operator("erf")
+
+
+def test_a_catalogue_cannot_be_changed(fresh):
+    with pytest.raises(AttributeError):
+        fresh(only=frozenset()).catalog.names = {}
+
+
+def test_the_built_ins_are_given_without_a_look_at_what_is_installed(fresh, monkeypatch):
+    registry = fresh()
+    monkeypatch.setattr(registry.loader, "load_installed", lambda _: pytest.fail("it was looked at"))
+    assert registry.plugin(BUILTIN).name == BUILTIN

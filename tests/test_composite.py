@@ -173,3 +173,11 @@ def test_annotations_of_a_composite_are_never_evaluated(fresh):
     assert variable(2.0).noted(k=3).data == 6
     assert np.frexp(variable(2.0)).data == 4
     assert np.frexp(variable(2.0), dtype=None).data == 4
+
+
+def test_expected_failures_are_kept():
+    @opregistry.composite(expected_failures={"numpy_function": "a reason"})
+    def mine(x):
+        return x
+
+    assert mine.composite.expected_failures == {"numpy_function": "a reason"}

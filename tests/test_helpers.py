@@ -579,3 +579,31 @@ def test_first_calls_from_several_threads_are_all_right():
         for thread in threads:
             thread.join()
         assert found == [4.0] * 4
+
+
+class TestArityOfNumPyFunctions:
+    """A ufunc may be implemented by what takes its number of inputs, and then some."""
+
+    def test_any_number_of_inputs_fits_every_ufunc(self):
+        class Total(Function):
+            implements = np.add
+
+            def forward(self, *xs):
+                return sum(xs)
+
+            def backward(self, gy):
+                return (gy,) * len(self.xs)
+
+        assert make_operator(Total, "mine").name == "total"
+
+    def test_an_optional_input_counts(self):
+        class Offset(Function):
+            implements = np.add
+
+            def forward(self, x, y=None):
+                return x if y is None else x + y
+
+            def backward(self, gy):
+                return gy, gy
+
+        assert make_operator(Offset, "mine").name == "offset"

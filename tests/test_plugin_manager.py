@@ -994,3 +994,17 @@ def test_a_refused_function_says_what_to_use_instead_unless_somebody_implements_
     site.install("other", "@hookimpl\ndef register_constant_functions(): return [np.spacing]")
     fresh(only=frozenset({"refuser", "other"}))
     assert np.spacing(variable(1.0)) == 2.0**-52
+
+
+def test_the_time_of_loading_is_that_of_loading(site, fresh):
+    site.install_operator("alpha", "Alpha")
+    fresh()
+    (plugin,) = [plugin for plugin in opregistry.load_plugins() if plugin.name == "alpha"]
+    assert 0 < plugin.seconds < 60
+
+
+def test_a_preference_for_what_a_plugin_does_not_have_is_warned_of_whatever_its_name(site, fresh):
+    site.install_operator("zeta", "Zeta")
+    fresh(prefer={"nothing": "zeta"})
+    with pytest.warns(opregistry.PluginWarning, match="names 'nothing', but plugin 'zeta' offers no such"):
+        opregistry.load_plugins()
