@@ -14,6 +14,7 @@ TITLES = {
     "workloads": "Forward and backward: the floor's time an operation, and multiples of it",
     "training": "Steps of training",
     "calls": "Ways to call an operator, as multiples of the first",
+    "watching": "Inside blocks that watch, as multiples of outside",
     "registered": "A call by the number of registered operators, as multiples of the first",
     "start": "Starts, as whole processes",
     "plugins": "Starts by the number of installed plugins, as whole processes",

@@ -11,6 +11,7 @@ import calls
 import children
 import memory
 import startup
+import watching
 from groups import OURS, TORCH, Group
 from libraries import Library
 from measure import Effort, measured
@@ -59,6 +60,8 @@ class Selection:
         yield "calls", partial(calls.ways, self.effort)
         for name, call in calls.BY_NAME.items():
             yield "registered operators", partial(calls.among, name, call, self.operators, self.effort)
+        for made, times in watching.WORKLOADS:
+            yield "watching", partial(watching.watched, made(), times, self.effort)
         yield "import", partial(startup.imports, self.starts)
         for name, code in startup.WITH_PLUGINS.items():
             yield "installed plugins", partial(startup.plugins, name, code, self.plugins, self.starts)

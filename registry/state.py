@@ -120,8 +120,7 @@ class Registry:
     def watch(self, watcher: object) -> None:
         """Let an object with observer hooks watch every call from now on."""
         with _lock:
-            self._watchers = (*self._watchers, watcher)
-            self.observers = self._relay()
+            self._set_watchers((*self._watchers, watcher))
 
     @contextmanager
     def observing(self, watcher: object) -> Iterator[None]:
@@ -137,8 +136,13 @@ class Registry:
 
     def _unwatch(self, watcher: object) -> None:
         with _lock:
-            self._watchers = tuple([w for w in self._watchers if w is not watcher])
-            self.observers = self._relay()
+            left = tuple([w for w in self._watchers if w is not watcher])
+            if len(left) < len(self._watchers):
+                self._set_watchers(left)
+
+    def _set_watchers(self, watchers: tuple[object, ...]) -> None:
+        observers = self._relay(watchers)
+        self._watchers, self.observers = watchers, observers  # with no call in between: both or none
 
     def add_to_session(self, operator: Operator) -> None:
         """Add an operator registered by hand, in place of one of the same name."""
@@ -182,7 +186,7 @@ class Registry:
     def _renew(self, plugins: Mapping[str, Plugin]) -> None:
         self._plugins: Mapping[str, Plugin] = plugins
         self.catalog = Catalog.of(plugins.values(), self.preferences)
-        self.observers = self._relay()
+        self.observers = self._relay(self._watchers)
         self.helpers: Found[str, Function] = Found(lambda name: self.operator(name).helper)
         self.calls = Found(self.numpy_call)
         self.methods = Found(self.method)
@@ -197,9 +201,9 @@ class Registry:
         while self._bound:
             self._bound.pop()()
 
-    def _relay(self) -> Any:
+    def _relay(self, watchers: tuple[object, ...]) -> Any:
         observers = [p.target for p in self._plugins.values() if p.observes]
-        return _relay([*observers, *self._watchers])
+        return _relay([*observers, *watchers])
 
     def load(self) -> tuple[Plugin, ...]:
         """Load the built-ins and every installed plugin; give all that are known."""

@@ -31,6 +31,8 @@ def register_operators():
     return [{name}]
 '''
 
+collect_ignore = ["mutation"]  # a program, which needs the extra of its name
+
 
 class Site:
     """A folder on `sys.path`, where distributions with an entry point are put."""
