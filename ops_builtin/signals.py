@@ -117,7 +117,7 @@ def _slope_up_to(place: Any, xp: Any, fp: Any) -> Any:
 
 
 def _at(values: Any, place: Any) -> Any:
-    """Give elements at places that depend on the data: by the operator, which compiled functions run whole."""
+    """Give elements at places that depend on the data, by the operator, which plans run whole."""
     return GetItem(place)(values)
 
 
