@@ -191,7 +191,7 @@ class TestProcesses:
         assert len(done.stdout.splitlines()) == 1
 
     def test_too_much_memory(self):
-        done = self.opregistry("grad", "sum(repeat(x, 9000000000))", "x=0.5")
+        done = self.opregistry("grad", "sum(repeat(x, 1500000000))", "x=0.5")
         assert done.returncode == 1
         assert b"MemoryError" in done.stderr
 

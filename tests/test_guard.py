@@ -226,3 +226,17 @@ class TestWhere:
         y = ops.square(x)
         x.data[0] = 5.0
         overwritten(y, "input 0 of operator 'square'")
+
+
+def test_ctrl_c_while_a_block_ends_takes_the_observer_away(monkeypatch):
+    known = registry.default_registry()
+    relay, interrupts = known._relay, iter([KeyboardInterrupt()])
+
+    def interrupted(watchers):
+        for error in interrupts:
+            raise error
+        return relay(watchers)
+
+    with pytest.raises(KeyboardInterrupt), guard():
+        monkeypatch.setattr(known, "_relay", interrupted)
+    assert (known.observers, known._watchers) == (None, ())

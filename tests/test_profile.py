@@ -10,6 +10,7 @@ import pytest
 import registry
 from registry import Function, Variable, ops
 from registry.observers import profiling
+from registry.observers.calls import Open
 
 
 @pytest.fixture
@@ -274,3 +275,13 @@ class TestShown:
             ("backward", [3000.0], 2000.0),
         ]
         assert ax.label == "time in ms"
+
+
+def test_what_never_ended_goes_with_what_it_was_called_by():
+    a, b, c = ops.exp.operator(), ops.exp.operator(), ops.exp.operator()
+    calls = Open()
+    for function in (a, b, c):
+        calls.begin(function, id(function))
+    assert calls.end(b) == id(b)
+    assert [function for function, _ in calls.calls] == [a]
+    assert calls.end(c) is None

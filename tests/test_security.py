@@ -14,6 +14,7 @@ import pytest
 import ops_builtin
 import registry
 from registry import Function, OperatorDefinitionError, Variable, stubs
+from registry.compiler.writing import Writer
 from registry.definition import make_operator
 from registry.written_out import namespace
 
@@ -169,6 +170,7 @@ class TestPlans:
             def __repr__(self):
                 return RUN
 
+        assert RUN not in Writer().expression({Key("a"): 1.0})
         f = registry.compile(lambda p: p[Key("a")] * 2)
         for _ in range(2):
             assert f({Key("a"): np.array([1.0])}).tolist() == [2.0]
