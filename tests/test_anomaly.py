@@ -139,6 +139,11 @@ class TestBackward:
         passes(lambda: f(x).backward())
         np.testing.assert_allclose(x.grad, [1.0, 0.5])
 
+    def test_the_innermost_of_recorded_steps_is_named(self):
+        x = Variable(np.array(0.0))
+        text = error_of(lambda: registry.checkpoint(np.sqrt)(x).backward(create_graph=True))
+        assert re.search(r"in backward of operator 'sqrt' of plugin ops_builtin", text)
+
 
 class TestBlocks:
     def test_nothing_is_watched_before_and_after(self):

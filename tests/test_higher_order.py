@@ -302,3 +302,42 @@ def test_a_plain_array_from_a_recorded_backward_is_a_constant():
     Halfway()(x).backward(create_graph=True)
     np.testing.assert_array_equal(x.grad.data, [2.0, 2.0, 2.0])
     assert x.grad.creator is None
+
+
+class Scaled(Function):
+    """A number and an array that `__init__` stored do not depend on the input."""
+
+    saves = ("xs",)
+
+    def __init__(self, factor, weights):
+        self.factor = factor
+        self.weights = weights
+
+    def forward(self, x):
+        return self.factor * self.weights * x**2
+
+    def backward(self, gy):
+        (x,) = self.xs
+        return gy * self.factor * self.weights * 2 * x
+
+
+def test_floats_that_init_stored_may_be_read_in_a_recorded_backward():
+    x = Variable(np.array([1.0, 2.0]))
+    Scaled(1.5, np.array([1.0, 3.0]))(x).backward(create_graph=True)
+    gx = x.grad
+    x.cleargrad()
+    gx.backward()
+    assert (gx.data.tolist(), x.grad.tolist()) == ([3.0, 18.0], [3.0, 9.0])
+
+
+def test_floats_that_forward_stored_under_a_name_of_init_may_not():
+    class Overwriting(Scaled):
+        def forward(self, x):
+            self.weights = self.weights * x
+            return self.factor * self.weights
+
+    x = Variable(np.array([1.0, 2.0]))
+    with pytest.raises(
+        HigherOrderError, match=r"reads self\.weights, a floating array that 'forward' stored"
+    ):
+        Overwriting(1.5, np.array([1.0, 3.0]))(x).backward(create_graph=True)

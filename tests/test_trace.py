@@ -9,6 +9,7 @@ import pytest
 
 import registry
 from registry import Function, Variable, ops
+from registry.describing import described
 
 
 def lines_of(f):
@@ -56,9 +57,10 @@ def test_other_plugins_are_named_and_what_is_in_none(publish, fresh):
         def forward(self, x):
             return x + 0
 
-    publish(fresh(), "mine", Same)
     x = Variable(np.array(2.0))
-    assert lines_of(lambda: ops.same(x)) == ["mine.same(2.0) -> 2.0"]
+    for plugin in ("mine", "zeta"):
+        publish(fresh(), plugin, Same)
+        assert lines_of(lambda: ops.same(x)) == [f"{plugin}.same(2.0) -> 2.0"]
 
     class Other(Same):
         pass
@@ -121,3 +123,8 @@ def test_threads_write_whole_lines():
     lines = file.getvalue().splitlines()
     assert len(lines) == 200
     assert all(line.startswith("exp(0.0) -> 1.0 ") for line in lines)
+
+
+def test_long_texts_are_cut():
+    assert described("x" * 60) == "x" * 60
+    assert described("x" * 61) == "x" * 57 + "..."
