@@ -5,7 +5,8 @@
 
 cosmic-ray makes the changes, in a copy of the checkout. For each module the tests run that are
 about it; of all changes, a sample is tried that is drawn with a fixed seed. A run can be stopped,
-and goes on where it was with the same ``--results``.
+and goes on where it was with the same ``--results``; ``--again`` tries those anew that survived, and
+``--markdown docs/mutation.md`` writes them into the page, with what `explained.toml` says of each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import random
 import shutil
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_and_test
@@ -29,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = "registry", "ops_builtin", "tests", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md"
 SECONDS = 120.0
 SEED = 0
+BEGIN, END = "<!-- results: written by tests/mutation/run.py -->", "<!-- end of the results -->"
 # Of types in annotations, which nothing evaluates.
 WITHOUT = ("ReplaceBinaryOperator_BitOr",)
 BASIC = "backward", "recording", "higher_order", "variable", "notebook"
@@ -98,6 +102,32 @@ def tried(mutation: MutationSpec, tests: tuple[str, ...]) -> dict[str, object]:
     }
 
 
+def report(results: dict[str, Any]) -> str:
+    """Give a table of all modules, and a list of what survived, each with its explanation."""
+    lines = ["| module | changes | tried | killed |", "|---|---:|---:|---:|"]
+    total = [0, 0, 0]
+    survivors = []
+    reasons = tomllib.loads((Path(__file__).parent / "explained.toml").read_text())
+    for name, found in results.items():
+        alive = [one for one in found["tried"].values() if one["outcome"] == "survived"]
+        counts = found["possible"], len(found["tried"]), len(found["tried"]) - len(alive)
+        lines.append(f"| `{name}.py` | {counts[0]:,} | {counts[1]} | {counts[2]} |")
+        total = [a + b for a, b in zip(total, counts, strict=True)]
+        survivors += [(name, one) for one in alive]
+    lines += [f"| all | {total[0]:,} | {total[1]} | {total[2]} |", ""]
+    kinds: dict[str, list[str]] = {}
+    for name, one in survivors:
+        new = next(
+            (line[1:].strip() for line in one["change"] if line[:2] not in ("++", "--") and line[0] == "+"),
+            "",
+        )
+        reason = reasons.get(name, {}).get(new, "not explained")
+        kinds.setdefault(reason, []).append(f"- `{name}.py`: ``{new or one['operator']}``")
+    for reason, changes in sorted(kinds.items()):
+        lines += [f"**{reason[0].upper()}{reason[1:]}** ({len(changes)})", "", *changes, ""]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Try the mutants, and write what became of each."""
     parser = argparse.ArgumentParser(
@@ -106,9 +136,15 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=list(TESTS), help="of registry/, such as backward")
     parser.add_argument("--sample", type=int, default=30, help="changes of each module (30)")
     parser.add_argument("--results", type=Path, default=Path("mutants.json"), help="where they are written")
+    parser.add_argument("--again", action="store_true", help="try those anew that survived")
+    parser.add_argument("--markdown", type=Path, help="a page, into which the results are written")
     options = parser.parse_args()
     path = options.results.absolute()
     results = json.loads(path.read_text()) if path.exists() else {}
+    page = options.markdown and options.markdown.absolute()
+    if options.again:
+        for found in results.values():
+            found["tried"] = {k: one for k, one in found["tried"].items() if one["outcome"] == "killed"}
     with tempfile.TemporaryDirectory() as copy:
         for name in COPIED:
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, Path(copy, name))
@@ -127,6 +163,9 @@ def main() -> None:
                     path.write_text(json.dumps(results, indent=1))
             survived = sum(one["outcome"] == "survived" for one in done.values())
             print(f"{name}: {len(done)} of {possible} tried, {survived} survived", flush=True)
+    if page:
+        before, _, after = page.read_text().partition(BEGIN)
+        page.write_text(f"{before}{BEGIN}\n\n{report(results)}\n{END}{after.partition(END)[2]}")
 
 
 if __name__ == "__main__":
