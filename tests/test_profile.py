@@ -262,7 +262,7 @@ class TestShown:
             def set_xlabel(self, text):
                 self.label = text
 
-            def legend(self):
+            def legend(self, loc):
                 pass
 
         sys.modules.setdefault("matplotlib.figure", sys)

@@ -264,7 +264,7 @@ class Profile:
         ax.barh(names, forward, label="forward")
         ax.barh(names, backward, left=forward, label="backward")
         ax.set_xlabel("time in ms")
-        ax.legend()
+        ax.legend(loc="lower right")
         return ax
 
 
