@@ -46,9 +46,11 @@ def _described(entry: EntryPoint) -> Plugin:
 
 def _name_and_version(distribution: Distribution) -> tuple[str | None, str | None]:
     try:
-        return distribution.name, distribution.version
+        metadata = distribution.metadata
+        name, version = metadata.get("Name"), metadata.get("Version")
     except Exception:  # its metadata may be missing or broken in any way
         return None, None
+    return name, version
 
 
 def raising(error: Exception) -> Callable[[], object]:
