@@ -47,7 +47,8 @@ def _described(entry: EntryPoint) -> Plugin:
 def _name_and_version(distribution: Distribution) -> tuple[str | None, str | None]:
     try:
         metadata = distribution.metadata
-        name, version = metadata.get("Name"), metadata.get("Version")
+        name = metadata["Name"] if "Name" in metadata else None  # noqa: SIM401, it need have no get
+        version = metadata["Version"] if "Version" in metadata else None  # noqa: SIM401
     except Exception:  # its metadata may be missing or broken in any way
         return None, None
     return name, version

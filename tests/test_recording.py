@@ -214,3 +214,22 @@ def test_pythons_operators_on_0d_variables_have_numpys_types(op, dtype, number):
         expected = op(*[z.copy() if z is a else z for z in (x, y)])
         assert found.data.dtype == np.asarray(expected).dtype
         np.testing.assert_array_equal(found.data, expected)
+
+
+def test_numbers_reach_forward_as_arrays_of_the_dtype_that_they_take():
+    seen = []
+
+    class Sees(Function):
+        saves = ()
+
+        def forward(self, x, y):
+            seen.append(y)
+            return x * y
+
+        def backward(self, gy):
+            return gy, None
+
+    for number in (2, 2.0, True):
+        Sees()(Variable(np.ones(2, np.float32)), number)
+    assert [(type(y), y.shape) for y in seen] == [(np.ndarray, ())] * 3
+    assert [y.dtype for y in seen][:2] == [np.float32] * 2
