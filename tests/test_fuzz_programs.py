@@ -86,7 +86,9 @@ def backward(reference):
 def total(reference, xs):
     """Give the sum of the weighed results, as a Variable that was recorded."""
     y = reference.scalar(range(len(xs)))(*xs)
-    return y * 1 if isinstance(y, Variable) else Variable(np.asarray(y)) * 1
+    if isinstance(y, Variable) and y.generation >= 0:
+        return y * 1
+    return Variable(np.asarray(plain(y))) * 1  # of constants alone
 
 
 def recorded_backward(reference):
