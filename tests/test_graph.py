@@ -2,9 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -24,6 +28,28 @@ def parsed(dot):
     arrows = re.findall(r"^(n\d+) -> (n\d+)$", dot, re.MULTILINE)
     assert len(labels) + len(arrows) + 2 == len(dot.splitlines()), dot
     return labels, sorted((labels[a], labels[b]) for a, b in arrows)
+
+
+# Names as people may give them, and what of them is shown: characters that cannot be seen, or not be
+# written, stand as in Python's literals.
+SHOWN = {
+    "&lt;b&gt; &amp; &#65;": "&lt;b&gt; &amp; &#65;",
+    "<script>alert(1)</script>": "<script>alert(1)</script>",
+    '"; \\N \\G \\': '"; \\N \\G \\',
+    "two\nlines\r": "two\\nlines\\r",
+    "\x00\x1b\x85\u2028\ufffe\ud800": "\\x00\\x1b\\x85\\u2028\\ufffe\\ud800",
+    "\u202eback": "\\u202eback",
+    "μ∂🙂עב": "μ∂🙂עב",
+    "n" * 100_000: "n" * 57 + "...",
+}
+
+
+def drawn_by_graphviz(results, **options):
+    """Give the texts in a picture by graphviz, last ones first as in the picture's language."""
+    text = get_dot_graph(results, **options)
+    done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, check=True)
+    found = ElementTree.fromstring(done.stdout).iter("{http://www.w3.org/2000/svg}text")
+    return [element.text for element in found]
 
 
 @pytest.fixture
@@ -64,7 +90,7 @@ class TestDot:
         x = variable([1.0, 2.0], "x")
         labels, arrows = parsed(get_dot_graph(x * x + x, verbose=False))
         assert list(labels.values()).count("x") == 1
-        assert arrows.count(("x", "multiply")) == 1
+        assert arrows.count(("x", "multiply")) == 2
         assert ("x", "add") in arrows
 
     def test_constants_of_operators_and_inputs(self):
@@ -127,12 +153,42 @@ class TestDot:
         assert program() == program()
 
     def test_no_text_of_users_ends_a_label(self):
-        name = 'a"];evil [label="b\\" \n<b>{|} \\n end\\'
+        name = 'a"];evil [label="b\\" <b>{|} &lt; \\N end\\'
         x = variable(1.0, name)
         text = get_dot_graph(np.exp(x), verbose=False)
         labels, _ = parsed(text)
         (label,) = [label for label in labels.values() if "evil" in label]
-        assert label == name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        assert label == name.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+
+    @pytest.mark.parametrize(("name", "shown"), SHOWN.items())
+    def test_names_are_one_line_that_can_be_read(self, name, shown):
+        x = variable(1.0, name)
+        y = np.exp(x)
+        label = parsed(get_dot_graph(y, verbose=False))[0]["n2"]
+        assert unescape(label).replace('\\"', '"').replace("\\\\", "\\") == shown
+        assert get_text_graph(y, verbose=False) == f"v1 = exp({shown})"
+        if shutil.which("dot"):
+            assert drawn_by_graphviz(y, verbose=False) == ["exp", shown]
+
+    def test_constants_are_short_and_without_addresses(self):
+        class Called(Function):
+            def __init__(self, f):
+                self.f = f
+
+            def forward(self, x):
+                return x + 0
+
+        x = variable(1.0, "x")
+        assert "Called\\nf=<object object>" in get_dot_graph(Called(object())(x))
+        label = parsed(get_dot_graph(Called(list(range(1000)))(x)))[0]["n1"]
+        assert label == "Called\\nf=(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, ..."
+
+    @pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", None])
+    @pytest.mark.parametrize("graph", [get_dot_graph, get_mermaid_graph, get_text_graph])
+    def test_a_number_of_nodes_that_is_none(self, graph, wrong):
+        with pytest.raises(ValueError, match=r"^max_nodes is .*; pass a whole number from 1 on$"):
+            graph(np.exp(variable(1.0)), max_nodes=wrong)
+        assert len(graph(np.exp(variable(1.0)), max_nodes=np.int64(1))) > 10
 
     @pytest.mark.parametrize("wrong", [1.0, np.ones(3), None, "x"])
     def test_what_is_no_variable(self, wrong):
@@ -184,6 +240,56 @@ class TestLargeGraphs:
         labels, _ = parsed(get_dot_graph(y, max_nodes=5))
         assert "... over 99,995 more functions" in labels.values()
 
+    def test_a_folded_chain_that_goes_on_where_nobody_looked(self, monkeypatch):
+        monkeypatch.setattr("registry.graph.picture.WALKED", 70)
+        y = variable(0.5)
+        for _ in range(80):
+            y = y + 1
+        assert get_text_graph(y, verbose=False) == "v1 = add x 70(... more functions)"
+
+    def test_of_many_inputs_some_are_shown(self):
+        leaves = [variable([1.0], f"a{i}") for i in range(1234)]
+        labels, arrows = parsed(get_dot_graph(np.concatenate(leaves), verbose=False))
+        assert [name for name in labels.values() if name.startswith("a")] == [f"a{i}" for i in range(20)]
+        assert ("... 1,214 more", "concatenate") in arrows
+        total = leaves[0]
+        for leaf in leaves[1:]:
+            total = total + leaf
+        labels, arrows = parsed(get_dot_graph(total, verbose=False))
+        assert len(labels) == 23
+        assert ("... 1,214 more", "add x 1,233") in arrows
+
+    def test_operators_behind_inputs_that_are_not_shown_lead_to_them(self):
+        x = variable([1.0], "x")
+        y = np.concatenate([np.exp(x) for _ in range(25)])
+        _, arrows = parsed(get_dot_graph(y, verbose=False))
+        assert arrows.count(("exp", "... 5 more")) == 5
+        assert arrows.count(("exp", "")) == 20
+        lines = get_text_graph(y, verbose=False).splitlines()
+        assert lines[-1].endswith(
+            " = concatenate(" + ", ".join(f"v{i}" for i in range(20, 0, -1)) + ", ... 5 more)"
+        )
+        assert lines.count("... 5 more = exp(x)") == 5
+
+    def test_of_many_outputs_some_are_shown(self):
+        parts = np.split(variable(np.arange(100.0), "x"), 100)
+        parts[70].name = "far"
+        labels, arrows = parsed(get_dot_graph(np.exp(parts[70]), verbose=False))
+        assert ("split", "far") in arrows
+        assert ("split", "... 79 more") in arrows
+        assert sum(start == "split" for start, _ in arrows) == 22
+        labels, _ = parsed(get_dot_graph(parts, verbose=False, max_nodes=30))
+        assert len(labels) == 1 + 30 + 20 + 1 + 1
+
+    def test_of_many_constants_some_are_shown(self):
+        class Total(Function):
+            def forward(self, *xs):
+                return sum(xs)
+
+        constants = [np.array(float(i)) for i in range(30)]
+        labels, _ = parsed(get_dot_graph(Total()(variable(1.0), *constants)))
+        assert labels["n1"].endswith("\\ninput 20: 19.0\\n...")
+
     def test_a_small_graph_is_not_folded(self):
         y = variable(0.5)
         for _ in range(60):
@@ -232,6 +338,17 @@ class TestText:
             "y = sum(v2)",
         ]
 
+    def test_numbers_keep_clear_of_names(self):
+        x, value = variable(1.0, "v1"), variable(1.0, "value")
+        assert get_text_graph(np.exp(x) * value, verbose=False).splitlines() == [
+            "v2 = exp(v1)",
+            "v3 = multiply(v2, value)",
+        ]
+
+    def test_a_name_without_data_and_one_that_is_no_text(self):
+        assert get_text_graph(Variable(None, name="x")) == "x"
+        assert get_text_graph(variable(1.0, 3)) == "3: float64 ()"
+
     def test_leaves_several_outputs_and_what_is_left_out(self):
         assert get_text_graph(variable(1.0, "x")) == "x: float64 ()"
         x = variable(np.arange(4.0), "x")
@@ -270,6 +387,12 @@ class TestPictures:
         with pytest.raises(GraphError, match=r"'dot' failed: cannot$"):
             plot_dot_graph(variable(1.0), to_file=tmp_path / "x.png")
         assert not (tmp_path / "x.png").exists()
+
+    def test_what_is_called_dot_is_no_program(self, fake_dot, tmp_path):
+        fake_dot()
+        (tmp_path / "bin" / "dot").write_text("no program")
+        with pytest.raises(GraphError, match=r"'dot' failed: .*Exec format error"):
+            plot_dot_graph(variable(1.0), to_file=tmp_path / "x.png")
 
     def test_graphviz_hangs(self, fake_dot, tmp_path, monkeypatch):
         monkeypatch.setattr("registry.graph.dot._SECONDS", 0.2)
@@ -311,7 +434,7 @@ class TestNotebooks:
         assert text_of(x._repr_html_()) == "x = variable([1. 2.])\ngrad = [2. 4.]"
         assert text_of(y._repr_html_()) == (
             "variable(5.0)\ngrad = 1.0graph"
-            "v1: float64 (2,) = multiply(x: float64 (2,))\nv2: float64 () = sum(v1)"
+            "v1: float64 (2,) = multiply(x: float64 (2,), x)\nv2: float64 () = sum(v1)"
         )
 
     def test_a_picture_where_graphviz_is_installed(self, fake_dot):
@@ -321,8 +444,9 @@ class TestNotebooks:
         assert "<?xml" not in html
 
     def test_the_text_where_graphviz_fails(self, fake_dot):
-        fake_dot("sys.exit(1)")
-        assert "= exp(" in text_of(np.exp(variable(1.0))._repr_html_())
+        for lines in ("sys.exit(1)", "print('Hello')", "sys.stdout.buffer.write(bytes([255]))"):
+            fake_dot(lines)
+            assert "= exp(" in text_of(np.exp(variable(1.0))._repr_html_())
 
     def test_names_are_escaped_and_large_arrays_are_short(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -347,3 +471,11 @@ def test_it_is_imported_when_it_is_asked_for():
         "assert graph is registry.graph\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_pictures_in_the_guide_are_what_its_examples_print():
+    page = (Path(__file__).parents[1] / "docs/guide/graph.md").read_text()
+    blocks = re.findall(r"^```mermaid\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        assert f"\n{block}\n```" in page.replace(f"```mermaid\n{block}", "")

@@ -35,7 +35,8 @@ def get_dot_graph(
         Show dtypes and shapes, and the constants of operators; names alone otherwise.
     max_nodes : int
         How many operators to show. In a graph of more, functions that feed the next one
-        alone share a box, and what is still too far from the results is left out.
+        alone share a box, and what is still too far from the results is left out. Of one
+        operator, 20 inputs and outputs are shown.
 
     Returns
     -------
@@ -47,6 +48,8 @@ def get_dot_graph(
     ------
     UnsupportedTypeError
         If a result is no Variable.
+    ValueError
+        If `max_nodes` is no whole number from 1 on.
 
     Examples
     --------
@@ -95,7 +98,7 @@ def plot_dot_graph(
     Raises
     ------
     ValueError
-        If the suffix names no format.
+        If the suffix names no format, or `max_nodes` is no whole number from 1 on.
     GraphError
         If graphviz's ``dot`` is not installed, or fails. No file is written then.
     """
@@ -120,6 +123,7 @@ def drawn(text: str, kind: str) -> bytes:
             "graphviz's program 'dot' is not installed; get it by 'apt install graphviz', "
             "'brew install graphviz' or from https://graphviz.org, or use the text of get_dot_graph"
         )
+    failed = "graphviz's program 'dot' failed"
     try:
         done = subprocess.run(
             [program, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=_SECONDS
@@ -128,12 +132,14 @@ def drawn(text: str, kind: str) -> bytes:
         raise GraphError(
             f"graphviz's program 'dot' drew for {_SECONDS} s; ask for a smaller graph by max_nodes"
         ) from None
+    except OSError as error:
+        raise GraphError(f"{failed}: {error}") from error
     if done.returncode:
-        raise GraphError(f"graphviz's program 'dot' failed: {done.stderr.decode(errors='replace').strip()}")
+        raise GraphError(f"{failed}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 
 def _quoted(lines: Sequence[str]) -> str:
-    """Write lines as one string of DOT, in which nothing but the quote and the backslash means something."""
-    escaped = [line.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for line in lines]
-    return '"' + "\\n".join(escaped).replace("\0", "") + '"'
+    """Write lines as one string of DOT; graphviz reads quotes, backslashes and HTML's ``&lt;`` in it."""
+    escaped = [line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines]
+    return '"' + "\\n".join(escaped) + '"'

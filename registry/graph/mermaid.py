@@ -32,6 +32,8 @@ def get_mermaid_graph(
     ------
     UnsupportedTypeError
         If a result is no Variable.
+    ValueError
+        If `max_nodes` is no whole number from 1 on.
 
     Examples
     --------

@@ -32,9 +32,9 @@ def _plainly(gradient: Any) -> str:
 def _graph(variable: Variable) -> str:
     if is_installed():
         try:
-            picture = drawn(get_dot_graph(variable, max_nodes=_FEW), "svg").decode()
+            picture = drawn(get_dot_graph(variable, max_nodes=_FEW), "svg").decode(errors="replace")
         except GraphError:
-            pass  # the text says the same
-        else:
+            picture = ""  # the text says the same
+        if "<svg" in picture:
             return picture[picture.index("<svg") :]
     return f"<pre>{escape(get_text_graph(variable, max_nodes=_FEW))}</pre>"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+
+import numpy as np
 
 from registry.describing import constants_of, described, operator_name
 from registry.edges import Edge, Leaf, Output, holder
@@ -17,22 +20,33 @@ from registry.variable import Variable
 
 VARIABLE, FUNCTION, MORE = "variable", "function", "more"
 WALKED = 100_000  # functions that are looked at
+_WIDE = 20  # inputs, outputs or constants of one operator that are shown
+_LONG = 60  # characters of a line
 
 
 @dataclass
 class Node:
-    """One shape in the picture: what kind of thing it is, and the lines that it shows."""
+    """One shape in the picture: what kind of thing it is, its name if it has one, and what is known of it."""
 
     kind: str
-    lines: list[str]
+    name: str
+    facts: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """What it shows."""
+        return [self.name, *self.facts] if self.name else self.facts
 
 
 @dataclass
 class Picture:
-    """Nodes in a fixed order, and arrows between their numbers, along the way of the data."""
+    """Nodes in a fixed order, and arrows between their numbers, along the way of the data.
+
+    An operator that takes one Variable twice has two arrows from it.
+    """
 
     nodes: list[Node] = field(default_factory=list)
-    arrows: dict[tuple[int, int], None] = field(default_factory=dict)  # each once, in order
+    arrows: list[tuple[int, int]] = field(default_factory=list)
 
 
 def picture_of(results: Variable | Sequence[Variable], verbose: bool, max_nodes: int) -> Picture:
@@ -42,7 +56,11 @@ def picture_of(results: Variable | Sequence[Variable], verbose: bool, max_nodes:
     ------
     UnsupportedTypeError
         If a result is no Variable.
+    ValueError
+        If `max_nodes` is no whole number from 1 on.
     """
+    if not isinstance(max_nodes, int | np.integer) or max_nodes < 1:
+        raise ValueError(f"max_nodes is {max_nodes!r}; pass a whole number from 1 on")
     roots: list[Any] = list(results) if isinstance(results, tuple | list) else [results]
     for root in roots:
         if not isinstance(root, Variable):
@@ -57,13 +75,26 @@ class _Box:
     functions: list[Function]
 
     def inputs(self) -> Iterator[tuple[Edge, Any]]:
-        """Give each edge that comes from outside, with what its gradient must be like; equal ones once."""
-        seen = set(map(id, self.functions))
+        """Give each edge that comes from outside, with what its gradient is like; in a run, once each."""
+        seen: set[Any] = set(map(id, self.functions))
         for function in self.functions:
             for edge, like in zip(function._edges, function._inputs_like, strict=True):
-                if edge is not None and id(edge) not in seen:
-                    seen.add(id(edge))
+                if edge is not None and _key(edge) not in seen:
+                    if len(self.functions) > 1:
+                        seen.add(_key(edge))
                     yield edge, like
+
+    def outputs(self) -> Iterator[tuple[Edge, Any]]:
+        """Give the edges that lead to what comes out, with what they are like where that is known."""
+        last = self.functions[0]
+        if isinstance(last._output, tuple) and len(last._output) > 1:
+            for i, like in enumerate(last._outputs_like):
+                yield Output(last, i), like
+        else:
+            yield last, last.ys[0] if last._saves_ys else None
+
+
+_HIDDEN = _Box([])  # what all functions that are left out are in
 
 
 class _Drawing:
@@ -78,59 +109,96 @@ class _Drawing:
         self.shown, hidden = boxes[:max_nodes], boxes[max_nodes:]
         self.box_of = {id(function): box for box in self.shown for function in box.functions}
         self.hidden = sum(len(box.functions) for box in hidden)
-        self.likes: dict[Any, Any] = {}
-        for root in roots:
+        self.rests: defaultdict[int, list[int]] = defaultdict(list)  # what a box gives beyond what is shown
+        for root in roots[:max_nodes]:
             self.variable(root._edge if root._edge is not None else root, root._value, root)
         for box in self.shown:
             self.draw(box)
 
     def draw(self, box: _Box) -> None:
-        own = self.node(id(box), FUNCTION, self.said_of(box))
-        last = box.functions[0]
-        several = isinstance(last._output, tuple) and len(last._output) > 1
-        outputs: list[Edge] = [Output(last, i) for i in range(len(last._output))] if several else [last]
-        for i, edge in enumerate(outputs):
-            if _key(edge) in self.numbers or holder(edge) is not None:
-                like = last._outputs_like[i] if several else last.ys[0] if last._saves_ys else None
-                self.arrow(own, self.variable(edge, like, holder(edge)))
-        for edge, like in box.inputs():
-            source = edge.function if isinstance(edge, Output) else edge
-            if not isinstance(source, Leaf) and id(source) not in self.box_of:
-                self.arrow(self.node(MORE, MORE, [self.what_is_left()]), own)
-            else:
-                self.arrow(self.variable(edge, like, holder(edge)), own)
+        name, facts = self.said_of(box)
+        own = self.node(id(box), FUNCTION, name, facts)
+        self.draw_outputs(box, own)
+        self.draw_inputs(box, own)
+
+    def draw_outputs(self, box: _Box, own: int) -> None:
+        """Draw what is there already, since something takes it, and some of what people hold."""
+        taken, held = [], []
+        for edge, like in box.outputs():
+            if _key(edge) in self.numbers:
+                taken.append(self.numbers[_key(edge)])
+            elif holder(edge) is not None:
+                held.append((edge, like))
+        few = [self.variable(edge, like, holder(edge)) for edge, like in held[:_WIDE]]
+        for number in taken + few + self.rests[id(box)]:
+            self.arrow(own, number)
+        if len(held) > _WIDE:
+            self.arrow(own, self.more((id(box), "outputs"), f"{len(held) - _WIDE:,} more"))
+
+    def draw_inputs(self, box: _Box, own: int) -> None:
+        """Draw some of what comes in, and one node for the rest."""
+        inputs = [(edge, like, self.source_of(edge)) for edge, like in box.inputs()]
+        known = [(edge, like, source) for edge, like, source in inputs if source is not _HIDDEN]
+        for edge, like, _ in known[:_WIDE]:
+            self.arrow(self.variable(edge, like, holder(edge)), own)
+        if len(known) > _WIDE:
+            rest = self.more((id(box), "inputs"), f"{len(known) - _WIDE:,} more")
+            self.arrow(rest, own)
+            for source in {id(source) for _, _, source in known[_WIDE:] if source is not None}:
+                self.rests[source].append(rest)  # for when it is drawn, which is later
+        if len(known) < len(inputs):
+            self.arrow(self.more(MORE, self.what_is_left()), own)
+
+    def source_of(self, edge: Edge) -> _Box | None:
+        """Give the box that an edge comes from, None for a leaf."""
+        source = edge.function if isinstance(edge, Output) else edge
+        return None if isinstance(source, Leaf) else self.box_of.get(id(source), _HIDDEN)
 
     def variable(self, edge: Edge | Variable, like: Any, held: Variable | None) -> int:
         """Give the number of the node at an edge; a Variable that nobody holds has no name."""
-        lines = [held.name] if held is not None and held.name else []
-        if self.verbose and like is not None:
-            lines.append(f"{like.dtype} {tuple(like.shape)}")
-        return self.node(_key(edge), VARIABLE, lines)
+        facts = [f"{like.dtype} {tuple(like.shape)}"] if self.verbose and like is not None else []
+        name = "" if held is None or held.name is None else str(held.name)
+        return self.node(_key(edge), VARIABLE, name, facts)
 
-    def node(self, key: Any, kind: str, lines: list[str]) -> int:
+    def more(self, key: Any, text: str) -> int:
+        return self.node(key, MORE, f"... {text}", [])
+
+    def node(self, key: Any, kind: str, name: str, facts: list[str]) -> int:
         if key not in self.numbers:
             self.numbers[key] = len(self.picture.nodes)
-            self.picture.nodes.append(Node(kind, lines))
+            few = facts if len(facts) <= _WIDE else [*facts[:_WIDE], "..."]
+            self.picture.nodes.append(Node(kind, _readable(name), [_readable(fact) for fact in few]))
         return self.numbers[key]
 
     def arrow(self, start: int, end: int) -> None:
-        self.picture.arrows[start, end] = None
+        self.picture.arrows.append((start, end))
 
-    def said_of(self, box: _Box) -> list[str]:
+    def said_of(self, box: _Box) -> tuple[str, list[str]]:
+        """Give the name of what is in a box, and its constants."""
         if len(box.functions) > 1:
             names = Counter(operator_name(type(function)) for function in reversed(box.functions))
-            return [f"{name} x {number:,}" for name, number in names.items()]
+            first, *others = [f"{name} x {number:,}" for name, number in names.items()]
+            return first, others
         (function,) = box.functions
-        lines = [operator_name(type(function))]
+        facts: list[str] = []
         if self.verbose:
-            lines += constants_of(function)
-            constants = [(i, edge) for i, edge in enumerate(function._edges) if edge is None]
+            facts += constants_of(function)
             if function._saves_xs:
-                lines += [f"input {i}: {described(function.xs[i])}" for i, _ in constants]
-        return lines
+                constants = [i for i, edge in enumerate(function._edges) if edge is None]
+                facts += [f"input {i}: {described(function.xs[i])}" for i in constants[: _WIDE + 1]]
+        return operator_name(type(function)), facts
 
     def what_is_left(self) -> str:
-        return f"... {'' if self.complete else 'over '}{self.hidden:,} more functions"
+        if self.complete:
+            return f"{self.hidden:,} more functions"
+        return f"over {self.hidden:,} more functions" if self.hidden else "more functions"
+
+
+def _readable(text: str) -> str:
+    """Shorten a text to one line of characters that can be seen; addresses differ from run to run."""
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    text = text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _key(edge: Edge | Variable) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from registry.graph.dot import MAX_NODES
-from registry.graph.picture import VARIABLE, picture_of
+from registry.graph.picture import FUNCTION, picture_of
 from registry.variable import Variable
 
 
@@ -29,6 +30,8 @@ def get_text_graph(
     ------
     UnsupportedTypeError
         If a result is no Variable.
+    ValueError
+        If `max_nodes` is no whole number from 1 on.
 
     Examples
     --------
@@ -47,6 +50,8 @@ def get_text_graph(
     for start, end in picture.arrows:
         into.setdefault(end, []).append(start)
         out_of.setdefault(start, []).append(end)
+    taken = {node.name for node in picture.nodes}
+    unused = (name for name in map("v{}".format, count(1)) if name not in taken)
     said: dict[int, str] = {}
 
     def mention(i: int) -> str:
@@ -54,26 +59,16 @@ def get_text_graph(
         node = picture.nodes[i]
         if i in said:
             return said[i]
-        if node.kind != VARIABLE:
-            return "".join(node.lines)
-        name, rest = _name(node.lines, verbose), node.lines[-1:] if verbose else []
-        said[i] = name or f"v{sum(text.startswith('v') for text in said.values()) + 1}"
-        return f"{said[i]}: {rest[0]}" if rest else said[i]
+        said[i] = node.name or next(unused)
+        return ": ".join([said[i], *node.facts])
 
     lines = []
     for i, node in reversed(list(enumerate(picture.nodes))):
-        if i not in out_of and i not in into and node.kind == VARIABLE:
+        if node.kind == FUNCTION:
+            inputs = ", ".join(map(mention, into.get(i, [])))
+            outputs = ", ".join(map(mention, out_of.get(i, [])))
+            call = f"{node.name}({inputs})"
+            lines.append(", ".join([f"{outputs} = {call}" if outputs else call, *node.facts]))
+        elif i not in out_of and i not in into:
             lines.append(mention(i))
-        if node.kind == VARIABLE or i not in into:
-            continue
-        inputs = ", ".join(map(mention, into[i]))
-        outputs = ", ".join(map(mention, out_of.get(i, [])))
-        call = f"{node.lines[0]}({inputs})"
-        lines.append(", ".join([f"{outputs} = {call}" if outputs else call, *node.lines[1:]]))
     return "\n".join(lines)
-
-
-def _name(lines: Sequence[str], verbose: bool) -> str:
-    """Give the name among a Variable's lines, if it has one."""
-    names = lines[:-1] if verbose else lines
-    return names[0] if names else ""
