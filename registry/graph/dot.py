@@ -123,7 +123,6 @@ def drawn(text: str, kind: str) -> bytes:
             "graphviz's program 'dot' is not installed; get it by 'apt install graphviz', "
             "'brew install graphviz' or from https://graphviz.org, or use the text of get_dot_graph"
         )
-    failed = "graphviz's program 'dot' failed"
     try:
         done = subprocess.run(
             [program, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=_SECONDS
@@ -133,9 +132,10 @@ def drawn(text: str, kind: str) -> bytes:
             f"graphviz's program 'dot' drew for {_SECONDS} s; ask for a smaller graph by max_nodes"
         ) from None
     except OSError as error:
-        raise GraphError(f"{failed}: {error}") from error
+        raise GraphError(f"graphviz's program 'dot' failed: {error}") from error
     if done.returncode:
-        raise GraphError(f"{failed}: {done.stderr.decode(errors='replace').strip()}")
+        said = done.stderr.decode(errors="replace").strip()
+        raise GraphError(f"graphviz's program 'dot' failed: {said}")
     return done.stdout
 
 
