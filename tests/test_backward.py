@@ -359,11 +359,23 @@ class Spread(Function):
         return gy
 
 
-@pytest.mark.parametrize(("shape", "count"), [((3, 1), 8), ((1, 4), 6), ((1, 1, 1), 24), ((2, 1, 4), 3)])
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((3, 4), 2), ((4,), 6), ((), 24), ((3, 1), 8), ((1, 4), 6), ((1, 1, 1), 24), ((2, 1, 4), 3)],
+)
 def test_a_gradient_is_summed_over_leading_and_inner_axes_at_once(shape, count):
     x = Variable(np.ones(shape))
     Spread()(x).backward()
     np.testing.assert_array_equal(x.grad, np.full(shape, count))
+
+
+def test_a_gradient_of_the_outputs_shape_is_no_broadcast_of_a_longer_input():
+    class Column(Spread):
+        def forward(self, x):
+            return np.full((4, 1), x.sum())
+
+    with pytest.raises(GradientError, match=r"the gradient of input 0 has shape \(4, 1\)"):
+        Column()(Variable(np.ones(3))).backward()
 
 
 def test_a_gradient_shorter_than_the_output_is_no_broadcast():

@@ -227,6 +227,21 @@ def test_outputs_that_are_both_used_are_added_in_both_derivatives():
     assert (g.item(), grad(g, x).item()) == (5 * 2.0**4, 20 * 2.0**3)
 
 
+def test_an_output_that_its_own_backward_reads_is_added_to_its_other_uses():
+    class GrowthAndSquare(Function):
+        def forward(self, x):
+            return np.exp(x), x**2
+
+        def backward(self, growth, square):
+            return growth * self.ys[0] + 2 * square * self.xs[0]
+
+    x = Variable(np.array(0.5))
+    growth, square = GrowthAndSquare()(x)
+    g = grad(growth * growth * square, x)  # exp(2 x) x ** 2
+    np.testing.assert_allclose(g.item(), np.exp(1.0) * 1.5)  # exp(2 x) (2 x ** 2 + 2 x)
+    np.testing.assert_allclose(grad(g, x).item(), np.exp(1.0) * 7)  # exp(2 x) (4 x ** 2 + 8 x + 2)
+
+
 def test_gradient_penalty_has_the_gradients_of_its_formula():
     x = Variable(np.array([1.0, 2.0, -1.0]))
     w, b = Variable(np.array([0.5, -0.3, 0.2])), Variable(np.array(0.1))
