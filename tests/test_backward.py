@@ -369,6 +369,17 @@ def test_a_gradient_is_summed_over_leading_and_inner_axes_at_once(shape, count):
     np.testing.assert_array_equal(x.grad, np.full(shape, count))
 
 
+@pytest.mark.parametrize("shape", [(4,), (2, 1, 4), (2, 3, 4)])
+def test_a_summed_gradient_has_the_inputs_dtype(shape):
+    class Wide(Spread):
+        def forward(self, x):
+            return super().forward(x).astype(np.float64)
+
+    x = Variable(np.ones(shape, np.float32))
+    Wide()(x).backward()
+    assert x.grad.dtype == np.float32
+
+
 def test_a_gradient_of_the_outputs_shape_is_no_broadcast_of_a_longer_input():
     class Column(Spread):
         def forward(self, x):
