@@ -100,6 +100,21 @@ def test_copies_of_what_backward_gets_are_differentiated():
     assert derivatives(Copies(), 2.0, 2) == [12.0, 12.0]
 
 
+def test_a_plain_pass_inside_a_recorded_backward_may_read_data():
+    class Doubled(Cube):
+        def backward(self, gy):
+            return self.input.data * 2
+
+    class Inner(Cube):
+        def backward(self, gy):
+            v = Variable(np.array(3.0))
+            Doubled()(v).backward()
+            return gy * v.grad
+
+    x = Variable(np.array(1.0))
+    assert grad(Inner()(x), x).item() == 6.0
+
+
 def test_once_differentiable_operator_has_a_first_derivative_and_refuses_a_second():
     class Once(BookStyle):
         once_differentiable = True

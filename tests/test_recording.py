@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import registry
-from registry import Function, UnsupportedTypeError, Variable, hookimpl, no_grad
+from registry import (
+    Function,
+    GradientError,
+    NotRecordedError,
+    UnsupportedTypeError,
+    Variable,
+    hookimpl,
+    no_grad,
+)
 from registry.definition import make_operator
 from registry.recording import record
 
@@ -100,6 +108,26 @@ def test_no_form_records_constants_or_what_nobody_wants_recorded(cls):
         leaf.grad = None
         call(leaf, 3.0).backward()
         assert float(leaf.grad) == 3.0
+        recorded = call(x, x)
+        with no_grad():
+            leaf = call(recorded, 2.0)
+        assert (leaf.creator, leaf.generation) == (None, 0)
+        with pytest.raises(NotRecordedError, match="recording was off"):
+            leaf.backward()
+
+
+@pytest.mark.parametrize(
+    ("differentiable", "why"), [(True, "every input was a constant"), (False, "Steps.* has no derivative")]
+)
+def test_a_result_without_a_gradient_says_why(differentiable, why):
+    class Steps(Product):
+        pass
+
+    Steps.differentiable = differentiable
+    x = np.array(1.0) if differentiable else Variable(np.array(1.0))
+    for call in forms(Steps).values():
+        with pytest.raises(NotRecordedError, match=why):
+            call(x, np.array(2.0)).backward()
 
 
 def test_an_operator_sees_arrays_unless_it_says_that_it_takes_numbers():
@@ -114,6 +142,17 @@ def test_an_operator_sees_arrays_unless_it_says_that_it_takes_numbers():
     assert y.creator.seen_back == (np.float64, np.float64, np.float64)
     mixed = helper(Product)(helper(Numbers)(x, 3.0), helper(Numbers)(x, x))
     assert mixed.creator.seen == (np.ndarray, np.ndarray)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_gradient_of_a_number_has_its_shape(watched):
+    class Wide(Numbers):
+        def backward(self, gy):
+            return np.ones(2), gy
+
+    y = helper(Wide)(Variable(np.array(1.0)), 2.0)
+    with pytest.raises(GradientError, match=r"has shape \(2,\), but the input has \(\)"):
+        y.backward(retain_grad=watched)
 
 
 def test_what_an_operator_on_numbers_gives_is_an_array_to_everybody():
@@ -229,7 +268,8 @@ def test_numbers_reach_forward_as_arrays_of_the_dtype_that_they_take():
         def backward(self, gy):
             return gy, None
 
-    for number in (2, 2.0, True):
-        Sees()(Variable(np.ones(2, np.float32)), number)
-    assert [(type(y), y.shape) for y in seen] == [(np.ndarray, ())] * 3
+    for call in forms(Sees).values():
+        for number in (2, 2.0, True):
+            call(Variable(np.ones(2, np.float32)), number)
+    assert [(type(y), y.shape) for y in seen] == [(np.ndarray, ())] * 9
     assert [y.dtype for y in seen][:2] == [np.float32] * 2

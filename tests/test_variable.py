@@ -127,6 +127,16 @@ def test_unchain_backward_cuts_the_graph_behind():
     x.unchain_backward()
 
 
+def test_unchain_backward_passes_constants_by_and_takes_no_way_twice():
+    x = Variable(np.array(1.0))
+    y = x * np.array(1.0)
+    for _ in range(60):  # 2 ** 60 ways
+        y = y * y
+    y.unchain_backward()
+    y.backward()
+    assert x.grad is None
+
+
 def test_the_length_of_a_scalar_is_numpys_error():
     with pytest.raises(TypeError, match="unsized"):
         len(Variable(np.array(1.0)))
