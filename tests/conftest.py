@@ -43,6 +43,7 @@ class Site:
     def install(self, name, source, *, key=None, value=None, version="1.0", metadata=True):
         """Write module `name` and a distribution whose entry point `key` names it."""
         module = name.replace("-", "_")
+        sys.modules.pop(module, None)  # another's of this name
         (self.path / f"{module}.py").write_text(HEADER + source)
         info = self.path / f"{module}-{version}.dist-info"
         info.mkdir()
@@ -69,13 +70,14 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """A `Site` of the test's own; its modules are forgotten afterwards."""
+    """A `Site` of the test's own; its modules are forgotten afterwards, and those they stood for are back."""
     monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
+    before = dict(sys.modules)
     yield Site(tmp_path)
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+    for name, module in list(sys.modules.items()):
+        if str(tmp_path) in str(getattr(module, "__file__", "")):
             del sys.modules[name]
+    sys.modules.update({name: before[name] for name in before.keys() - sys.modules.keys()})
 
 
 @pytest.fixture
