@@ -77,6 +77,7 @@ def chain(count):
 
 def interrupted(x, y, after):
     """Interrupt a backward pass after some seconds; see that nothing has changed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
     threading.Timer(after, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     try:
         y.backward()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -15,9 +16,9 @@ T = TypeVar("T")
 
 _ROOT = Path(__file__).parents[1]
 _NOT_THE_USERS = (
-    f"{_ROOT}/",
-    f"{_ROOT.parent / 'ops_builtin'}/",
-    f"{Path(pluggy.__file__).parent}/",
+    f"{_ROOT}{os.sep}",
+    f"{_ROOT.parent / 'ops_builtin'}{os.sep}",
+    f"{Path(pluggy.__file__).parent}{os.sep}",
     "<opregistry",
 )
 
