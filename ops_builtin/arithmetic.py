@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ops_builtin.kinks import quotient
 from registry import Function
 
 _NUMBERS = frozenset((float, int, np.float64))
@@ -243,7 +244,10 @@ class Cbrt(Function):
 
 
 class Absolute(Function):
-    """Absolute value; its derivative is the sign of x (conj(x) / abs(x) for complex x), and 0 at 0."""
+    """Absolute value; its derivative is the sign of x (conj(x) / abs(x) for complex x), and 0 at 0.
+
+    At 0 the higher derivatives are 0, too, of real x, and nan of complex x.
+    """
 
     name = "abs"
     implements = np.absolute
@@ -254,8 +258,7 @@ class Absolute(Function):
         (x,) = self.xs
         if x.dtype.kind != "c":
             return gy * (x if x.dtype.kind == "b" else np.sign(x))  # NumPy has no sign of booleans
-        y = np.absolute(x)
-        return gy * np.conjugate(x) / np.where(y, y, 1)
+        return gy * quotient(np.conjugate(x), np.absolute(x))
 
 
 class Fabs(Absolute):

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ops_builtin.kinks import quotient
 from registry import Function
 
 
 class Angle(Function):
-    """Angle of z in the complex plane, in [-pi, pi]; its derivative is 0 at 0, and for real z."""
+    """Angle of z in the complex plane, in [-pi, pi]; its derivative is 0 at 0, and for real z.
+
+    The second derivative at a complex 0 is nan.
+    """
 
     implements = np.angle
     elementwise = True
@@ -36,7 +40,7 @@ class Angle(Function):
         (z,) = self.xs
         if z.dtype.kind != "c":
             return np.zeros_like(gy)
-        return (-180j / np.pi if self.deg else -1j) * gy / np.where(z, z, np.inf)
+        return (-180j / np.pi if self.deg else -1j) * gy * quotient(1, z)
 
 
 class Real(Function):
@@ -81,7 +85,10 @@ class Conjugate(Function):
 
 
 class Sign(Function):
-    """x / abs(x), and 0 at 0; its derivative is 0 there, and for real x."""
+    """x / abs(x), and 0 at 0; its derivative is 0 there, and for real x.
+
+    The second derivative at a complex 0 is nan.
+    """
 
     implements = np.sign
     elementwise = True
@@ -90,9 +97,7 @@ class Sign(Function):
         (x,), (y,) = self.xs, self.ys
         if x.dtype.kind != "c":
             return np.zeros_like(gy)
-        size = np.absolute(x)
-        gx = (gy - np.real(gy * y) * np.conjugate(y)) / np.where(size, size, 1)
-        return np.where(size, gx, 0)
+        return (gy - np.real(gy * y) * np.conjugate(y)) * quotient(1, np.absolute(x))
 
 
 class RealIfClose(Function):

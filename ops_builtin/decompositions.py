@@ -4,17 +4,6 @@ The letters are those of the literature: x = v diag(w) inv(v), x = u diag(s) vh,
 A gradient G of x collects all of Re(sum(gy * dy)) = Re(sum(G * dx)), so the formulas for
 complex matrices are those with conjugates where the literature has none, and the other
 way round.
-
-Vectors are free where the matrix does not determine them: the phase of a complex one, and
-any turn among those of equal values. What does not depend on free turns has its gradient:
-the space that the vectors span, as long as the values of it are not used. All else has
-nan, as in JAX and PyTorch: single vectors; and v f(w) v^H, whose derivative needs f'(w),
-which nothing here knows.
-
-A gradient is all that tells what a result depends on, at those vectors that LAPACK, with
-this processor's kernels, happened to give. A result that has its largest or smallest value
-there, among all turns, is like one that no turn changes, and has the gradient of that one:
-so v[0, 0] where v[0, 1] is 0.
 """
 
 from __future__ import annotations
@@ -23,82 +12,31 @@ from typing import Any
 
 import numpy as np
 
-from ops_builtin.linalg import MATRICES, MATRIX, adjoint, lower, swapped
+from ops_builtin.equal_values import (
+    diagonal,
+    differences,
+    equal_pairs,
+    felt,
+    free_turns_felt,
+    of_turns,
+    of_values,
+    reciprocal,
+    rounding,
+    size_of,
+    unlike,
+    used_with_values,
+)
+from ops_builtin.linalg import MATRICES, MATRIX, adjoint, inverse_where, lower, swapped
 from registry import Function, composite
 
 _SYMMETRIC = MATRIX @ MATRIX.T
 _EQUAL_VALUES = np.eye(3) + 1
 _REAL_LINE = (-np.inf, np.inf)
+_DEPENDENT = 0.01  # what rounding spreads by vectors of which fewer than two digits are left
 _EigResult: Any = type(np.linalg.eig(MATRIX))
 _EighResult: Any = type(np.linalg.eigh(_SYMMETRIC))
 _QRResult: Any = type(np.linalg.qr(MATRIX))
 _SVDResult: Any = type(np.linalg.svd(MATRIX))
-
-
-def _diagonal(x: Any) -> Any:
-    """Make diagonal matrices of vectors."""
-    return x[..., np.newaxis] * np.eye(x.shape[-1], dtype=x.dtype)
-
-
-def _rounding(size: Any) -> Any:
-    """Give how far apart LAPACK may leave values that are equal, for a matrix of this size.
-
-    Seen of random matrices of up to 200 rows, on OpenBLAS's kernels for three processors:
-    4.5 eps times the size. The rest is room for other kernels.
-    """
-    return 16 * float(np.finfo(size.dtype).eps) * size
-
-
-def _size(x: Any) -> Any:
-    """Give n times the largest element of n columns: no less than the norm of a square, or a row's sum."""
-    return x.shape[-1] * np.max(np.absolute(x), axis=(-2, -1), keepdims=True, initial=0)
-
-
-def _equal(w: Any, size: Any) -> Any:
-    """Say which pairs of values are equal but for rounding, each with itself among them."""
-    return np.less_equal(np.absolute(_differences(w)), _rounding(size))
-
-
-def _differences(w: Any) -> Any:
-    """Give w[j] - w[i] in row i and column j."""
-    return w[..., np.newaxis, :] - w[..., :, np.newaxis]
-
-
-def _reciprocal(x: Any, zero: Any) -> Any:
-    """Give 1 / x, and 0 where something is as good as 0."""
-    return np.where(zero, 0, 1 / np.where(zero, 1, x))
-
-
-def _felt(turn: Any, *gradients: Any) -> Any:
-    """Say which numbers are more than what rounding leaves of gradients that cancel."""
-    size = sum(np.sum(np.absolute(g), axis=(-2, -1), keepdims=True) for g in gradients)
-    return np.greater(np.absolute(turn), float(np.finfo(turn.dtype).eps) ** 0.5 * size)
-
-
-def _free_turns_felt(turn: Any, gw: Any, *gradients: Any) -> Any:
-    """Say which pairs of vectors a result depends on by a turn of both, were they of one value.
-
-    A turn is skew-Hermitian, so `turn` is blind to it where Hermitian; but where the values
-    are used, that part may stand for an f'(w).
-    """
-    felt = _felt(turn - adjoint(turn), *gradients)
-    if gw is None:
-        return felt
-    return felt | _felt(turn * (1 - np.eye(turn.shape[-1], dtype=turn.dtype)), *gradients) | _unlike(gw)
-
-
-def _unlike(gw: Any) -> Any:
-    """Say which pairs of values have unlike gradients, as v f(w) v^H gives them where f'(w) is not 0."""
-    return _felt(_differences(gw), _diagonal(gw))
-
-
-def _among_vectors(w: Any, gw: Any, turn: Any, felt: Any, size: Any) -> Any:
-    """Give the gradient of inv(v) x v from those of eigenvalues and turns; nan for free turns felt."""
-    values = 0 if gw is None else _diagonal(gw)
-    if turn is None:
-        return values
-    equal = _equal(w, size)
-    return values + np.where(equal & felt, np.nan, turn * _reciprocal(_differences(w), equal))
 
 
 class Cholesky(Function):
@@ -160,9 +98,14 @@ class Eigh(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        turn = None if gv is None else swapped(v) @ gv
-        felt = gv is not None and _free_turns_felt(turn, gw, gv)
-        gx = np.conjugate(v) @ _among_vectors(w, gw, turn, felt, _size(w[..., np.newaxis, :])) @ swapped(v)
+        left, equal = np.conjugate(v), equal_pairs(w, size_of(w[..., np.newaxis, :]))
+        gx = 0 if gw is None else of_values(gw, left, v, equal)
+        if gv is not None:
+            turn = swapped(v) @ gv
+            undefined = free_turns_felt(turn, gv)
+            if gw is not None:
+                undefined = undefined | used_with_values(w, turn, gw, gv)
+            gx = gx + left @ of_turns(w, turn, undefined, equal) @ swapped(v)
         gx = gx + adjoint(gx)
         return lower(gx) if self.triangle == "L" else swapped(lower(swapped(gx)))
 
@@ -183,7 +126,8 @@ class Eig(Function):
 
     The vectors have length 1 and a real largest element, as LAPACK makes them. Where
     eigenvalues are equal, a result must not depend on their single vectors, else its
-    gradient is nan.
+    gradient is nan; and so is all of it where the vectors are as good as dependent: nothing
+    here tells f(x) for such a matrix from its values and vectors.
     """
 
     implements = np.linalg.eig
@@ -195,13 +139,19 @@ class Eig(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         (x,), (w, v) = self.xs, self.ys
-        turn = None if gv is None else swapped(v) @ _of_any_length(v, gv)
-        felt = gv is not None and _felt(turn, gv) | (False if gw is None else _unlike(gw))
-        inverse = np.linalg.inv(v)
+        independent = np.not_equal(np.linalg.slogdet(v)[0], 0)
+        inverse = inverse_where(independent, v)
         # What rounds is x, which can be far larger than its values; the vectors' condition spreads
         # that (Bauer and Fike, 1960).
-        size = _size(x) * _size(inverse)
-        return swapped(inverse) @ _among_vectors(w, gw, turn, felt, size) @ swapped(v)
+        spread = size_of(inverse)
+        left, equal = swapped(inverse), equal_pairs(w, size_of(x) * spread)
+        gx = 0 if gw is None else of_values(gw, left, v, equal)
+        if gv is not None:
+            turn = swapped(v) @ _of_any_length(v, gv)
+            undefined = felt(turn, gv) | (False if gw is None else unlike(gw))
+            gx = gx + left @ of_turns(w, turn, undefined, equal) @ swapped(v)
+        known = independent[..., np.newaxis, np.newaxis] & np.less(rounding(spread), _DEPENDENT)
+        return gx if np.all(known) else np.where(known, gx, np.nan)
 
     @classmethod
     def from_numpy(cls, a: Any) -> Any:
@@ -258,11 +208,13 @@ class Svd(Function):
         u, s, vh = self.ys
         n = s.shape[-1]
         v = adjoint(vh)
-        gx = 0 if gs is None else np.conjugate(u[..., :n] * gs[..., np.newaxis, :]) @ swapped(v[..., :n])
+        size = size_of(s[..., np.newaxis, :])
+        zero, equal = np.less_equal(s[..., np.newaxis, :], rounding(size)), equal_pairs(s, size)
+        gx = 0 if gs is None else of_values(gs, np.conjugate(u[..., :n]), v[..., :n], equal, zero)
         if gu is not None or gvh is not None:
             u, gu = _without_further(u, gu, n)
             v, gv = _without_further(v, None if gvh is None else adjoint(gvh), n)
-            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs)
+            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs, zero, equal)
         return gx
 
     @classmethod
@@ -282,33 +234,36 @@ def _without_further(u: Any, gu: Any, n: int) -> Any:
     if u.shape[-1] == n:
         return u, gu
     first, others, further = u[..., :n], u[..., n:], gu[..., n:]
-    undefined = np.any(_free_turns_felt(swapped(others) @ further, None, gu), axis=(-2, -1), keepdims=True)
+    undefined = np.any(free_turns_felt(swapped(others) @ further, gu), axis=(-2, -1), keepdims=True)
     further = np.where(undefined, np.nan, further)
     return first, gu[..., :n] - np.conjugate(others) @ adjoint(further) @ np.conjugate(first)
 
 
-def _singular_vectors_gradient(u: Any, s: Any, v: Any, gu: Any, gv: Any, gs: Any) -> Any:
+def _singular_vectors_gradient(
+    u: Any, s: Any, v: Any, gu: Any, gv: Any, gs: Any, zero: Any, equal: Any
+) -> Any:
     """Give the gradient of u and v by x, whose derivation is that of Giles (2008), 3.3.
 
     Vectors of one singular value turn against each other as x says, and freely together;
     each of them turns freely where that value is 0, and there u f(s) v^H needs f'(0).
     """
     rows, columns = s[..., :, np.newaxis], s[..., np.newaxis, :]
-    size = _size(columns)
-    zero = np.less_equal(columns, _rounding(size))
-    values_felt = False if gs is None else _felt(gs[..., np.newaxis, :], _diagonal(gs))
+    values_felt = False if gs is None else felt(gs[..., np.newaxis, :], diagonal(gs))
 
     def over_s(turn: Any, values_felt: Any = values_felt) -> Any:
-        undefined = zero & (_felt(turn, gu, gv) | values_felt)
-        return np.where(undefined, np.nan, turn * _reciprocal(columns, zero))
+        undefined = zero & (felt(turn, gu, gv) | values_felt)
+        return np.where(undefined, np.nan, turn * reciprocal(columns, zero))
 
-    turn_u, turn_v, equal = swapped(u) @ gu, swapped(v) @ gv, _equal(s, size)
-    gaps = _reciprocal(_differences(s) * np.where(equal, 1, rows + columns), equal)
+    turn_u, turn_v = swapped(u) @ gu, swapped(v) @ gv
     skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
-    undefined = equal & _free_turns_felt(turn_u + turn_v, gs, gu, gv)
-    middle = gaps * (skew_u * columns + rows * skew_v)
-    middle = middle + np.where(equal, over_s(skew_u - skew_v, np.iscomplexobj(u) & values_felt) / 4, 0)
-    gx = np.conjugate(u) @ np.where(undefined, np.nan, middle) @ swapped(v)
+    undefined = free_turns_felt(turn_u + turn_v, gu, gv)
+    if gs is not None:
+        undefined = undefined | used_with_values(s, turn_u + turn_v, gs, gu, gv)
+    # a quotient after the other: the product of difference and sum leaves the range of floats
+    among = np.where(equal, 1, rows + columns)
+    turned = (skew_u * (columns / among) + skew_v * (rows / among)) * reciprocal(differences(s), equal)
+    middle = turned + np.where(equal, over_s(skew_u - skew_v, np.iscomplexobj(u) & values_felt) / 4, 0)
+    gx = np.conjugate(u) @ np.where(equal & undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
         gx = gx + over_s(gu - np.conjugate(u) @ turn_u) @ swapped(v)
     if v.shape[-2] > s.shape[-1]:

@@ -147,7 +147,7 @@ nanstd = _nan_spread(
     np.nanstd,
     np.std,
     "nanstd",
-    "Square root of nanvar; its gradient is 0 where all elements are equal.",
+    "Square root of nanvar; its gradient is 0 where all elements are equal, its second derivative nan.",
 )
 
 

@@ -7,46 +7,75 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ops_builtin.linalg import MATRICES, MATRIX, check_square, inverse_where
+from ops_builtin.kinks import quotient
+from ops_builtin.linalg import MATRICES, MATRIX, check_square, conjugated, inverse_where
 from ops_builtin.reductions import Sum
 from registry import Function, composite
 
 
-class _Length(Function):
-    """Euclidean length over axes; its derivative conj(x) / y is taken as 0 where all of x is 0."""
+class _VectorNorm(Function):
+    """What norms of powers share: no overflow, and slopes that do not depend on the scale of x."""
+
+    p: float = 2
 
     def __init__(self, axis: tuple[int, ...], keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
     def forward(self, x: Any) -> Any:
-        with np.errstate(over="ignore", under="ignore"):
-            axis: Any = None if len(self.axis) == x.ndim else self.axis
-            y = np.linalg.vector_norm(x, axis=axis, keepdims=self.keepdims)
-        limits = np.finfo(x.dtype)
-        exact = (y > (limits.tiny / limits.eps) ** 0.5) & (y < np.inf)
-        return y if np.all(exact) else _scaled_length(x, self.axis, self.keepdims)
+        axis: Any = None if len(self.axis) == x.ndim else self.axis
+        with np.errstate(all="ignore"):
+            y = np.linalg.vector_norm(x, axis=axis, keepdims=self.keepdims, ord=self.p)
+            limits = np.finfo(y.dtype)
+            power = y**self.p
+            exact = (power > limits.tiny / limits.eps) & (power < np.inf)
+        return y if np.all(exact) else self.scaled(x, axis)
+
+    def scaled(self, x: Any, axis: Any) -> Any:
+        """Give the norm of what has powers too large or too small for its dtype."""
+        size = np.absolute(x)
+        unit = (np.max if self.p > 0 else np.min)(size, axis=axis, keepdims=True)
+        unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
+        with np.errstate(divide="ignore", over="ignore", under="ignore"):
+            y = unit * np.sum((size / unit) ** self.p, axis=axis, keepdims=True) ** (1 / self.p)
+        return y if self.keepdims else np.squeeze(y, axis)
+
+    def slope(self, r: Any) -> Any:
+        """Give the derivative by x, which depends on r = x / y alone."""
+        raise NotImplementedError
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
         if not self.keepdims:
             y, gy = np.expand_dims(y, self.axis), np.expand_dims(gy, self.axis)
-        zero = np.equal(y, 0)
-        return np.where(zero, 0, gy * (np.conjugate(x) / np.where(zero, 1, y)))
+        return gy * self.slope(quotient(x, y))
 
 
-def _scaled_length(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Give the length of what has squares too large or too small for its dtype."""
-    size = np.absolute(x)
-    unit = np.max(size, axis=axis, keepdims=True, initial=0)
-    unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
-    y = unit * np.sqrt(np.sum((size / unit) ** 2, axis=axis, keepdims=True))
-    return y if keepdims else np.squeeze(y, axis)
+class _Length(_VectorNorm):
+    """Euclidean length over axes; its derivative conj(x) / y is taken as 0 where all of x is 0."""
+
+    def slope(self, r: Any) -> Any:
+        return conjugated(r)
 
 
-def _positive_power(x: Any, p: float) -> Any:
-    """Give x ** p for numbers that are not negative; at 0 the derivative is taken as 0."""
-    zero = np.equal(x, 0)
-    return np.where(zero, 0 if p > 0 else np.inf, np.where(zero, 1, x) ** p)
+class _PowerNorm(_VectorNorm):
+    """sum(abs(x) ** p) ** (1 / p) over axes; its derivative is conj(r) * abs(r) ** (p - 2), where r is x / y.
+
+    It is taken as 0 where x is 0. Even powers are smooth there; of others below 2 the next
+    derivative is nan.
+    """
+
+    def __init__(self, p: float, axis: tuple[int, ...], keepdims: bool) -> None:
+        super().__init__(axis, keepdims)
+        self.p = p
+
+    def slope(self, r: Any) -> Any:
+        if self.p > 0 and self.p % 2 == 0:
+            return conjugated(r) * np.real(r * conjugated(r)) ** (self.p / 2 - 1)
+        size, direction = np.absolute(r), conjugated(np.sign(r))
+        if self.p > 2:
+            return direction * size ** (self.p - 1)
+        with np.errstate(over="ignore"):  # of a negative p
+            return direction * quotient(size, size ** (2 - self.p))
 
 
 def _largest(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -66,7 +95,7 @@ def _vector_norm(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
         return Sum(axis, keepdims)(np.not_equal(size, 0).astype(size.dtype))
     if p == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
-    return _positive_power(np.sum(_positive_power(size, p), axis=axis, keepdims=keepdims), 1 / p)
+    return _PowerNorm(float(p), axis, keepdims)(x)
 
 
 _OF_SINGULAR_VALUES: dict[Any, Any] = {"nuc": np.sum, 2: _largest, -2: np.min}
@@ -134,7 +163,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Norm of vectors (one axis), or of matrices (two axes).
 
     At a kink the gradient is 0 (all numbers 0, a number 0), or shared evenly by those that
-    are equally large. That of a singular value of 0 is u vh, as in JAX and PyTorch.
+    are equally large. That of a singular value of 0 is u vh, as in JAX and PyTorch. Second
+    derivatives at zeros are nan where they are infinite, or that of a smooth function of the
+    norm (its square) needs what the norm alone has not.
     """
     x = _floating(x)
     axes = _places(axis, np.ndim(x))

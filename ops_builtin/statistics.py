@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ops_builtin.kinks import quotient
 from ops_builtin.reductions import SOME, Axis, _Reduction, arrayed, axes_of, carries_gradient
 from registry import Function, composite
 
@@ -83,20 +84,24 @@ class _Spread(_Reduction):
         """Give the elements less their mean."""
         return x - x.mean(axis=self.axis, dtype=self.dtype, keepdims=True, where=self.where)
 
-    def pulled(self, gy: Any) -> Any:
-        """Give gy * conj(x - mean) / (n - ddof), 0 for elements that do not count."""
+    def deviations(self) -> Any:
+        """Give conj(x - mean)."""
         (x,) = self.xs
-        x = x if self.where is True else np.where(self.where, x, 0)  # no nan of theirs
+        x = x if self.where is True else np.where(self.where, x, 0)  # no nan of what does not count
         off = self.off_mean(self.off_mean(x))  # a large mean was rounded more than the differences
-        off = np.conjugate(off) if off.dtype.kind == "c" else off
-        freedom = np.maximum(self.count(gy, x.shape) - self.ddof, 0).astype(gy.dtype)
-        return self.spread(gy / freedom, x.shape) * off
+        return np.conjugate(off) if off.dtype.kind == "c" else off
+
+    def shared(self, gy: Any) -> Any:
+        """Give gy / (n - ddof) to each element, 0 to those that do not count."""
+        shape = self.xs[0].shape
+        freedom = np.maximum(self.count(gy, shape) - self.ddof, 0).astype(gy.dtype)
+        return self.spread(gy / freedom, shape)
 
 
 class Std(_Spread):
     """Standard deviation of the elements along axes: the square root of `var`.
 
-    The gradient is 0 where all elements are equal.
+    The gradient is 0 where all elements are equal, and the second derivative nan.
     """
 
     implements = np.std
@@ -108,11 +113,22 @@ class Std(_Spread):
     )  # fmt: skip
 
     def forward(self, x: Any) -> Any:
-        return x.std(**self.given())
+        with np.errstate(over="ignore", under="ignore"):
+            y = x.std(**self.given())
+        limits = np.finfo(y.dtype)
+        exact = (y > (limits.tiny / limits.eps) ** 0.5) & (y < np.inf)
+        return y if exact.all() else self.scaled(x)
+
+    def scaled(self, x: Any) -> Any:
+        """Give the deviation of what has squares too large or too small for its dtype."""
+        unit = np.max(np.absolute(x), axis=self.axis, keepdims=True, initial=0, where=self.where)
+        unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
+        y = (x / unit).std(**self.given())
+        return y * unit.reshape(y.shape)
 
     def backward(self, gy: Any) -> Any:
-        (y,) = self.ys
-        return self.pulled(gy / np.where(y, y, 1))
+        (x,), (y,) = self.xs, self.ys
+        return self.shared(gy) * quotient(self.deviations(), self.lined_up(y, x.ndim))
 
 
 class Var(_Spread):
@@ -131,7 +147,7 @@ class Var(_Spread):
         return x.var(**self.given())
 
     def backward(self, gy: Any) -> Any:
-        return self.pulled(gy * 2)
+        return self.shared(gy * 2) * self.deviations()
 
 
 _PAIRS = (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ops_builtin.kinks import quotient
 from registry import Function, composite
 
 
@@ -104,14 +105,8 @@ class Arctan(Function):
         return gy / r / r
 
 
-def _safe_hypot(x0: Any, x1: Any) -> Any:
-    """Give the length of (x0, x1), and 1 at the origin: the quotients by it are 0 there."""
-    r = np.hypot(x0, x1)
-    return np.where(r, r, 1)
-
-
 class _Direction(Function):
-    """Cosine and sine of the angle of the vector (x0, x1), and (0, 0) at the origin.
+    """Cosine and sine of the angle of the vector (x0, x1); (0, 0) at the origin, as by `quotient`.
 
     It turns by (x0 dx1 - x1 dx0) / r**2: a sum in which nothing cancels, as it does in
     the derivative of x0 / r.
@@ -120,17 +115,21 @@ class _Direction(Function):
     elementwise = True
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        r = _safe_hypot(x0, x1)
-        return x0 / r, x1 / r
+        r = np.hypot(x0, x1)
+        return quotient(x0, r), quotient(x1, r)
 
     def backward(self, g_cos: Any, g_sin: Any) -> Any:
         cos, sin = self.ys
-        turn = (g_sin * cos - g_cos * sin) / _safe_hypot(*self.xs)
+        r = np.hypot(*self.xs)
+        turn = (g_sin * cos - g_cos * sin) / np.where(r, r, np.nan)
         return -turn * sin, turn * cos
 
 
 class Hypot(Function):
-    """Length of the vector (x0, x1): sqrt(x0**2 + x1**2); its derivatives are 0 at the origin."""
+    """Length of the vector (x0, x1): sqrt(x0**2 + x1**2).
+
+    Its derivatives are 0 at the origin, and the second ones nan.
+    """
 
     implements = np.hypot
     elementwise = True
@@ -142,7 +141,10 @@ class Hypot(Function):
 
 
 class Arctan2(Function):
-    """Angle of the vector (x1, x0), in [-pi, pi]; its derivatives are 0 at the origin."""
+    """Angle of the vector (x1, x0), in [-pi, pi].
+
+    Its derivatives are 0 at the origin, and the second ones nan.
+    """
 
     implements = np.arctan2
     elementwise = True
@@ -150,8 +152,8 @@ class Arctan2(Function):
 
     def backward(self, gy: Any) -> Any:
         sin, cos = _Direction()(*self.xs)
-        r = _safe_hypot(*self.xs)
-        return gy * cos / r, -gy * sin / r
+        r = np.hypot(*self.xs)
+        return gy * quotient(cos, r), -gy * quotient(sin, r)
 
 
 class Rad2deg(Function):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ops_builtin.cumulative import _Recursion
 from ops_builtin.extrema import Maximum, Minimum
+from ops_builtin.kinks import quotient
 from ops_builtin.reductions import SOME, Axis, _UfuncReduction, arrayed, carries_gradient
 from registry import composite
 
@@ -88,14 +89,17 @@ def logaddexp2_reduce(
 
 
 class HypotReduce(_AlongFirst):
-    """sqrt(sum(x**2)) along axes, by default the first, without overflow; its gradient is 0 at 0."""
+    """sqrt(sum(x**2)) along axes, by default the first, without overflow.
+
+    Where all of x is 0, its gradient is 0, and its second derivative nan.
+    """
 
     implements = np.hypot.reduce
     ufunc = np.hypot
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        return self.spread(gy / np.where(y, y, 1), x.shape) * x
+        return self.spread(gy, x.shape) * quotient(x, self.lined_up(y, x.ndim))
 
 
 def _accumulate(ufunc: Any, running: Any, what: str) -> Any:

@@ -76,7 +76,7 @@ def arctan(x: _Input) -> Variable:
     """Inverse tangent, in [-pi/2, pi/2]; its derivative is 1 / (1 + x**2)."""
 
 def arctan2(x0: _Input, x1: _Input) -> Variable:
-    """Angle of the vector (x1, x0), in [-pi, pi]; its derivatives are 0 at the origin."""
+    """Angle of the vector (x1, x0), in [-pi, pi]."""
 
 def arctan2_outer(A: Any, B: Any, /) -> Any:
     """np.arctan2 of each element of A with each of B."""
@@ -349,13 +349,13 @@ def hstack(tup: Any) -> Any:
     """Give arrays beside each other: along the second axis, or along the one axis of vectors."""
 
 def hypot(x0: _Input, x1: _Input) -> Variable:
-    """Length of the vector (x0, x1): sqrt(x0**2 + x1**2); its derivatives are 0 at the origin."""
+    """Length of the vector (x0, x1): sqrt(x0**2 + x1**2)."""
 
 def hypot_outer(A: Any, B: Any, /) -> Any:
     """np.hypot of each element of A with each of B."""
 
 def hypot_reduce(x: _Input, axis: Any = 0, keepdims: bool = False, initial: Any = None, where: Any = True) -> Variable:
-    """sqrt(sum(x**2)) along axes, by default the first, without overflow; its gradient is 0 at 0."""
+    """sqrt(sum(x**2)) along axes, by default the first, without overflow."""
 
 def i0(x: _Input) -> Variable:
     """Modified Bessel function of order 0; its derivative is that of order 1."""
@@ -574,7 +574,7 @@ def nanquantile(a: Any, q: Any, axis: Any = None, *, method: Any = 'linear', kee
     """Quantile along axes, for each q in [0, 1], of the elements that are no nan."""
 
 def nanstd(a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, correction: float | None = None) -> Any:
-    """Square root of nanvar; its gradient is 0 where all elements are equal."""
+    """Square root of nanvar; its gradient is 0 where all elements are equal, its second derivative nan."""
 
 def nansum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
     """Sum of the elements along axes that are no nan."""
