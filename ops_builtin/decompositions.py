@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ops_builtin.equal_values import (
+    apart,
     diagonal,
     differences,
     equal_pairs,
@@ -25,6 +26,8 @@ from ops_builtin.equal_values import (
     size_of,
     unlike,
     used_with_values,
+    without_gradient,
+    zeros_of,
 )
 from ops_builtin.linalg import MATRICES, MATRIX, adjoint, inverse_where, lower, swapped
 from registry import Function, composite
@@ -32,7 +35,8 @@ from registry import Function, composite
 _SYMMETRIC = MATRIX @ MATRIX.T
 _EQUAL_VALUES = np.eye(3) + 1
 _REAL_LINE = (-np.inf, np.inf)
-_DEPENDENT = 0.01  # what rounding spreads by vectors of which fewer than two digits are left
+# What vectors spread rounding to: where two digits of them are left, and where half are.
+_DEPENDENT, _NEARLY_DEPENDENT = 0.01, 1e-9
 _EigResult: Any = type(np.linalg.eig(MATRIX))
 _EighResult: Any = type(np.linalg.eigh(_SYMMETRIC))
 _QRResult: Any = type(np.linalg.qr(MATRIX))
@@ -104,7 +108,8 @@ class Eigh(Function):
             turn = swapped(v) @ gv
             undefined = free_turns_felt(turn, gv)
             if gw is not None:
-                undefined = undefined | used_with_values(w, turn, gw, gv)
+                hidden = apart(v) & without_gradient(gv)
+                undefined = undefined | used_with_values(turn, gw, gv) | hidden
             gx = gx + left @ of_turns(w, turn, undefined, equal) @ swapped(v)
         gx = gx + adjoint(gx)
         return lower(gx) if self.triangle == "L" else swapped(lower(swapped(gx)))
@@ -148,7 +153,9 @@ class Eig(Function):
         gx = 0 if gw is None else of_values(gw, left, v, equal)
         if gv is not None:
             turn = swapped(v) @ _of_any_length(v, gv)
-            undefined = felt(turn, gv) | (False if gw is None else unlike(gw))
+            undefined = felt(turn, gv) | np.greater(rounding(spread), _NEARLY_DEPENDENT)
+            if gw is not None:  # v f(w) inv(v) turns no vectors of one value, whatever f(w) is
+                undefined = undefined | unlike(gw) | apart(v)
             gx = gx + left @ of_turns(w, turn, undefined, equal) @ swapped(v)
         known = independent[..., np.newaxis, np.newaxis] & np.less(rounding(spread), _DEPENDENT)
         return gx if np.all(known) else np.where(known, gx, np.nan)
@@ -248,26 +255,32 @@ def _singular_vectors_gradient(
     each of them turns freely where that value is 0, and there u f(s) v^H needs f'(0).
     """
     rows, columns = s[..., :, np.newaxis], s[..., np.newaxis, :]
+    silent = without_gradient(gu, gv)
     values_felt = False if gs is None else felt(gs[..., np.newaxis, :], diagonal(gs))
 
-    def over_s(turn: Any, values_felt: Any = values_felt) -> Any:
+    def over_s(turn: Any, values_felt: Any) -> Any:
         undefined = zero & (felt(turn, gu, gv) | values_felt)
         return np.where(undefined, np.nan, turn * reciprocal(columns, zero))
+
+    def further_felt(side: Any) -> Any:
+        hidden = gs is not None and np.any(zeros_of(side), axis=-2, keepdims=True) & silent
+        return values_felt | hidden
 
     turn_u, turn_v = swapped(u) @ gu, swapped(v) @ gv
     skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
     undefined = free_turns_felt(turn_u + turn_v, gu, gv)
     if gs is not None:
-        undefined = undefined | used_with_values(s, turn_u + turn_v, gs, gu, gv)
+        hidden = apart(u) & apart(v) & silent
+        undefined = undefined | used_with_values(turn_u + turn_v, gs, gu, gv) | hidden
     # a quotient after the other: the product of difference and sum leaves the range of floats
     among = np.where(equal, 1, rows + columns)
     turned = (skew_u * (columns / among) + skew_v * (rows / among)) * reciprocal(differences(s), equal)
     middle = turned + np.where(equal, over_s(skew_u - skew_v, np.iscomplexobj(u) & values_felt) / 4, 0)
     gx = np.conjugate(u) @ np.where(equal & undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
-        gx = gx + over_s(gu - np.conjugate(u) @ turn_u) @ swapped(v)
+        gx = gx + over_s(gu - np.conjugate(u) @ turn_u, further_felt(u)) @ swapped(v)
     if v.shape[-2] > s.shape[-1]:
-        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v))
+        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v, further_felt(v)))
     return gx
 
 

@@ -9,8 +9,10 @@ which nothing here knows. The second derivative of a function of the values need
 A gradient is all that tells what a result depends on, at those vectors that LAPACK, with
 this processor's kernels, happened to give. A result that has its largest or smallest value
 there, among all turns, is like one that no turn changes, and has the gradient of that one:
-so v[0, 0] where v[0, 1] is 0. A v f(w) v^H with f(w) = 0 shows in the gradient of w alone;
-so where equal values have one, or are exactly 0, vectors that have none are taken for it.
+so v[0, 0] where v[0, 1] is 0. Of v f(w) v^H the gradients tell enough at vectors in general
+position, even where f(w) is 0. Vectors that have zeros where others have none, as those of
+diagonal matrices, may hide it; there, equal values and their vectors are not both used
+without nan, unless the gradient of these vectors shows that f(w) is not 0.
 """
 
 from __future__ import annotations
@@ -81,17 +83,30 @@ def free_turns_felt(turn: Any, *gradients: Any) -> Any:
     return felt(turn - adjoint(turn), *gradients)
 
 
-def used_with_values(w: Any, turn: Any, gw: Any, *gradients: Any) -> Any:
+def used_with_values(turn: Any, gw: Any, *gradients: Any) -> Any:
     """Say which pairs of vectors may be those of a v f(w) v^H, were they of one value.
 
-    The Hermitian part of `turn` may stand for an f'(w); values with unlike gradients do,
-    and so do those of vectors without a gradient of their own, where f(w) is 0.
+    The Hermitian part of `turn` may stand for an f'(w), as may values with unlike gradients.
     """
+    return felt(beside_diagonal(turn), *gradients) | unlike(gw)
+
+
+def without_gradient(*gradients: Any) -> Any:
+    """Say which vectors no gradient belongs to, but for rounding, in one row."""
     own = sum(np.sum(np.absolute(g), axis=-2, keepdims=True) for g in gradients)
-    silent = np.less_equal(own, _cancelled(turn.dtype, *gradients))
-    silent = silent & (felt(gw[..., np.newaxis, :], diagonal(gw)) | np.equal(w, 0)[..., np.newaxis, :])
-    others = np.logical_not(np.eye(w.shape[-1], dtype=bool))
-    return felt(beside_diagonal(turn), *gradients) | unlike(gw) | silent & others
+    return np.less_equal(own, _cancelled(own.dtype, *gradients))
+
+
+def zeros_of(v: Any) -> Any:
+    """Say which elements of vectors are 0 but for rounding."""
+    return np.less_equal(np.absolute(v), 4 * float(np.finfo(v.dtype).eps))
+
+
+def apart(v: Any) -> Any:
+    """Say which pairs of vectors both have a zero where the other has none: LAPACK turned neither."""
+    zero = zeros_of(v).astype(v.dtype)
+    alone = np.not_equal(swapped(zero) @ (1 - zero), 0)
+    return alone & swapped(alone)
 
 
 def unlike(gw: Any) -> Any:
