@@ -21,6 +21,7 @@ from ops_builtin.equal_values import (
     free_turns_felt,
     of_turns,
     of_values,
+    off_diagonal,
     reciprocal,
     rounding,
     size_of,
@@ -35,8 +36,7 @@ from registry import Function, composite
 _SYMMETRIC = MATRIX @ MATRIX.T
 _EQUAL_VALUES = np.eye(3) + 1
 _REAL_LINE = (-np.inf, np.inf)
-# What vectors spread rounding to: where two digits of them are left, and where half are.
-_DEPENDENT, _NEARLY_DEPENDENT = 0.01, 1e-9
+_DEPENDENT = 0.01  # what rounding becomes by vectors of which fewer than two digits are left
 _EigResult: Any = type(np.linalg.eig(MATRIX))
 _EighResult: Any = type(np.linalg.eigh(_SYMMETRIC))
 _QRResult: Any = type(np.linalg.qr(MATRIX))
@@ -153,7 +153,10 @@ class Eig(Function):
         gx = 0 if gw is None else of_values(gw, left, v, equal)
         if gv is not None:
             turn = swapped(v) @ _of_any_length(v, gv)
-            undefined = felt(turn, gv) | np.greater(rounding(spread), _NEARLY_DEPENDENT)
+            oblique = np.greater(
+                rounding(spread), float(np.finfo(v.dtype).eps) ** 0.5
+            )  # turns cancel in part
+            undefined = felt(turn, gv) | oblique & off_diagonal(turn)
             if gw is not None:  # v f(w) inv(v) turns no vectors of one value, whatever f(w) is
                 undefined = undefined | unlike(gw) | apart(v)
             gx = gx + left @ of_turns(w, turn, undefined, equal) @ swapped(v)
@@ -262,25 +265,24 @@ def _singular_vectors_gradient(
         undefined = zero & (felt(turn, gu, gv) | values_felt)
         return np.where(undefined, np.nan, turn * reciprocal(columns, zero))
 
-    def further_felt(side: Any) -> Any:
-        hidden = gs is not None and np.any(zeros_of(side), axis=-2, keepdims=True) & silent
-        return values_felt | hidden
+    def hidden(side: Any) -> Any:
+        return np.any(zeros_of(side), axis=-2, keepdims=True) & silent & (gs is not None)
 
     turn_u, turn_v = swapped(u) @ gu, swapped(v) @ gv
     skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
     undefined = free_turns_felt(turn_u + turn_v, gu, gv)
     if gs is not None:
-        hidden = apart(u) & apart(v) & silent
-        undefined = undefined | used_with_values(turn_u + turn_v, gs, gu, gv) | hidden
+        undefined = undefined | used_with_values(turn_u + turn_v, gs, gu, gv) | apart(u) & apart(v) & silent
     # a quotient after the other: the product of difference and sum leaves the range of floats
     among = np.where(equal, 1, rows + columns)
     turned = (skew_u * (columns / among) + skew_v * (rows / among)) * reciprocal(differences(s), equal)
-    middle = turned + np.where(equal, over_s(skew_u - skew_v, np.iscomplexobj(u) & values_felt) / 4, 0)
+    phases = np.iscomplexobj(u) and values_felt | hidden(u) & hidden(v)
+    middle = turned + np.where(equal, over_s(skew_u - skew_v, phases) / 4, 0)
     gx = np.conjugate(u) @ np.where(equal & undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
-        gx = gx + over_s(gu - np.conjugate(u) @ turn_u, further_felt(u)) @ swapped(v)
+        gx = gx + over_s(gu - np.conjugate(u) @ turn_u, values_felt | hidden(u)) @ swapped(v)
     if v.shape[-2] > s.shape[-1]:
-        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v, further_felt(v)))
+        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v, values_felt | hidden(v)))
     return gx
 
 

@@ -30,9 +30,9 @@ def diagonal(x: Any) -> Any:
     return x[..., np.newaxis] * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def beside_diagonal(x: Any) -> Any:
-    """Give matrices with zeros on their diagonals."""
-    return x * (1 - np.eye(x.shape[-1], dtype=x.dtype))
+def off_diagonal(x: Any) -> Any:
+    """Say which elements of matrices are not on the diagonal."""
+    return np.logical_not(np.eye(x.shape[-1], dtype=bool))
 
 
 def rounding(size: Any) -> Any:
@@ -88,7 +88,7 @@ def used_with_values(turn: Any, gw: Any, *gradients: Any) -> Any:
 
     The Hermitian part of `turn` may stand for an f'(w), as may values with unlike gradients.
     """
-    return felt(beside_diagonal(turn), *gradients) | unlike(gw)
+    return off_diagonal(turn) & felt(turn, *gradients) | unlike(gw)
 
 
 def without_gradient(*gradients: Any) -> Any:
@@ -140,7 +140,7 @@ class _OfValues(Function):
         gw, left, right, equal, zero = self.xs
         by_left, by_right = g @ right, swapped(g) @ left
         among = swapped(left) @ by_left
-        undefined = np.any(equal & felt(beside_diagonal(among), g), axis=-1)
+        undefined = np.any(equal & off_diagonal(among) & felt(among, g), axis=-1)
         for side, by, turn in ((left, by_left, among), (right, by_right, swapped(among))):
             if side.shape[-2] > side.shape[-1]:
                 further = felt(by - np.conjugate(side) @ turn, g)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from registry import Function, composite
+from registry import Function, composite, stop_gradient
 
 MATRIX = np.array([[2.0, 0.5, -1.0], [0.3, 1.5, 0.7], [-0.6, 0.2, 1.8]])  # regular, for samples
 MATRICES = np.stack([MATRIX, MATRIX[::-1] + 0.1])
@@ -163,13 +163,28 @@ class Det(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
-        if np.all(y) or np.all(np.linalg.slogdet(x)[0]):  # y of a regular matrix can underflow
+        if np.all(np.isfinite(y) & np.not_equal(y, 0)):
             return (gy * y)[..., np.newaxis, np.newaxis] * swapped(np.linalg.inv(x))
         return gy[..., np.newaxis, np.newaxis] * _cofactors(x)
 
 
 def _cofactors(x: Any) -> Any:
-    """Give the signed determinants of what is left without a row and a column; slow, but never 0 / 0."""
+    """Give the signed determinants of what is left without a row and a column, by a scale of its own.
+
+    Of regular matrices, whose determinant left the range of floats, they are det(x) inv(x).T.
+    """
+    unit = np.max(np.absolute(x), axis=(-2, -1), keepdims=True, initial=0)
+    unit = stop_gradient(np.where((unit > 0) & (unit < np.inf), unit, 1))
+    x, n = x / unit, x.shape[-1] - 1
+    sign, logarithm = np.linalg.slogdet(x)
+    if not np.all(sign):
+        return unit**n * _minors(x)
+    size = np.exp(logarithm[..., np.newaxis, np.newaxis] + n * np.log(unit))
+    return sign[..., np.newaxis, np.newaxis] * size * swapped(np.linalg.inv(x))
+
+
+def _minors(x: Any) -> Any:
+    """Give the cofactors of any matrix; slow, but never 0 / 0."""
     n = x.shape[-1]
     others = [np.delete(np.arange(n), i) for i in range(n)]
     minors = [np.linalg.det(x[..., rows[:, np.newaxis], np.stack(others)[:, np.newaxis]]) for rows in others]
@@ -239,10 +254,10 @@ class Pinv(Function):
 
 def _pinv_gradient(x: Any, y: Any, gy: Any) -> Any:
     """Give the gradient of x from that of its pseudo-inverse y."""
-    left, right = np.conjugate(y) @ swapped(y), swapped(y) @ np.conjugate(y)
-    g = adjoint(gy)
-    outside = g @ left - np.conjugate(x @ y) @ g @ left
-    inside = right @ g - right @ g @ np.conjugate(y @ x)
+    g, y_bar = adjoint(gy), np.conjugate(y)
+    left, right = g @ y_bar @ swapped(y), swapped(y) @ (y_bar @ g)  # y times y alone may overflow
+    outside = left - np.conjugate(x @ y) @ left
+    inside = right - right @ np.conjugate(y @ x)
     return outside + inside - swapped(y) @ gy @ swapped(y)
 
 
