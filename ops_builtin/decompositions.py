@@ -153,9 +153,8 @@ class Eig(Function):
         gx = 0 if gw is None else of_values(gw, left, v, equal)
         if gv is not None:
             turn = swapped(v) @ _of_any_length(v, gv)
-            oblique = np.greater(
-                rounding(spread), float(np.finfo(v.dtype).eps) ** 0.5
-            )  # turns cancel in part
+            # Of vectors that are nearly dependent, turns are small differences.
+            oblique = np.greater(rounding(spread), float(np.finfo(v.dtype).eps) ** 0.5)
             undefined = felt(turn, gv) | oblique & off_diagonal(turn)
             if gw is not None:  # v f(w) inv(v) turns no vectors of one value, whatever f(w) is
                 undefined = undefined | unlike(gw) | apart(v)
