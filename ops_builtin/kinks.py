@@ -31,5 +31,6 @@ class _Quotient(Function):
 
     def backward(self, gy: Any) -> Any:
         x, y = self.xs
-        y = np.where(y, y, np.nan)
-        return gy / y, -gy * (x / y) / y
+        known, y = np.where(y, 1, np.nan), np.where(y, y, 1)
+        gx = gy / y * known.astype(gy.dtype)
+        return gx, -gx * (x / y)

@@ -74,8 +74,7 @@ class _PowerNorm(_VectorNorm):
         size, direction = np.absolute(r), conjugated(np.sign(r))
         if self.p > 2:
             return direction * size ** (self.p - 1)
-        with np.errstate(over="ignore"):  # of a negative p
-            return direction * quotient(size, size ** (2 - self.p))
+        return direction * quotient(size, size) * np.where(size, size, 1) ** (self.p - 1)
 
 
 def _largest(x: Any, axis: Any, keepdims: bool) -> Any:

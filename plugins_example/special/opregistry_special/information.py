@@ -4,6 +4,7 @@ import numpy as np
 from scipy import special
 
 from opregistry_special._elementwise import Elementwise, floats, parted
+from ops_builtin.kinks import quotient
 from registry import Function
 
 
@@ -27,7 +28,7 @@ class _Pairwise(Function):
 class RelEntr(_Pairwise):
     """x * log(x / y), 0 where x is 0, infinite where x or y is negative.
 
-    Where both are 0, both derivatives are 0.
+    Where both are 0, both derivatives are 0, and the second ones nan where both are differentiated.
     """
 
     implements = special.rel_entr
@@ -37,14 +38,14 @@ class RelEntr(_Pairwise):
         return special.rel_entr(x, y)
 
     def backward(self, gy):
-        x, y, gy = _without_zeros(*floats(self.xs), gy)
+        x, y, gy = _without_zeros(*floats(self.xs), gy, all(self.needs_grad))
         return gy * (_log_ratio(x, y) + 1), -gy * x / y
 
 
 class KlDiv(_Pairwise):
     """x * log(x / y) - x + y, y where x is 0, infinite where x or y is negative.
 
-    Where both are 0, both derivatives are 0.
+    Where both are 0, both derivatives are 0, and the second ones nan where both are differentiated.
     """
 
     implements = special.kl_div
@@ -54,14 +55,20 @@ class KlDiv(_Pairwise):
         return special.kl_div(x, y)
 
     def backward(self, gy):
-        x, y, gy = _without_zeros(*floats(self.xs), gy)
+        x, y, gy = _without_zeros(*floats(self.xs), gy, all(self.needs_grad))
         return gy * _log_ratio(x, y), gy * (y - x) / y
 
 
-def _without_zeros(x, y, gy):
-    """Give 1, 1 and 0 in place of x, y and gy where x and y are 0."""
+def _without_zeros(x, y, gy, both):
+    """Give 1, 1 and 0 in place of x, y and gy where x and y are 0.
+
+    Along a line through that point the derivative is another constant, so where both are
+    differentiated, that of the 0 is nan.
+    """
     zeros = np.logical_and(np.equal(x, 0), np.equal(y, 0))
-    return np.where(zeros, 1, x), np.where(zeros, 1, y), np.where(zeros, 0, gy)
+    one = np.where(zeros, x + y, 1)
+    gy = gy * quotient(one, one) if both else np.where(zeros, 0, gy)
+    return np.where(zeros, 1, x), np.where(zeros, 1, y), gy
 
 
 def _ratio(x, y):
