@@ -122,7 +122,11 @@ class Eigh(Function):
 
 @composite(implements=np.linalg.eigvalsh, samples=[{"a": _SYMMETRIC}, {"a": MATRICES, "UPLO": "U"}])
 def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
-    """Eigenvalues of a symmetric or Hermitian matrix, of which one triangle is read, as by eigh."""
+    """Eigenvalues of a symmetric or Hermitian matrix, of which one triangle is read, as by eigh.
+
+    What treats equal ones alike is smooth, as their sum is. One of them alone has a kink, and
+    the gradient of the vector that LAPACK gives it.
+    """
     return np.linalg.eigh(a, UPLO)[0]
 
 
@@ -298,7 +302,11 @@ def _svd_by_eigh(a: Any) -> Any:
     samples=[{"x": (3, 2)}, {"x": MATRICES}, {"x": (2, 3)}, {"x": np.zeros((0, 2))}],
 )
 def svdvals(x: Any, /) -> Any:
-    """Singular values, in descending order."""
+    """Singular values, in descending order.
+
+    What treats equal ones alike is smooth, as their sum is. One of them alone has a kink, and
+    the gradient of the vectors that LAPACK gives it.
+    """
     return np.linalg.svd(x, full_matrices=False)[1]
 
 
