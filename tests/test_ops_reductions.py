@@ -155,6 +155,46 @@ def test_nan_among_the_elements_is_the_median_and_the_quantile():
     np.testing.assert_array_equal(np.quantile(x, [0, 1], axis=1).data, [[NAN, 1], [NAN, 3]])
 
 
+# Of [inf, 1, 4, -inf, 2]: the calls, their values, and the weights of the five in them.
+AMONG_INFINITIES = {
+    "max": (np.max, INF, [1, 0, 0, 0, 0]),
+    "min": (np.min, -INF, [0, 0, 0, 1, 0]),
+    "max of chosen": (lambda x: np.max(x, where=[False, *[True] * 4], initial=0), 4, [0, 0, 1, 0, 0]),
+    "nanmax": (np.nanmax, INF, [1, 0, 0, 0, 0]),
+    "maximum.reduce": (np.maximum.reduce, INF, [1, 0, 0, 0, 0]),
+    "ptp": (np.ptp, INF, [1, 0, 0, -1, 0]),
+    "sort": (lambda x: np.sort(x)[3], 4, [0, 0, 1, 0, 0]),
+    "sort, last": (lambda x: np.sort(x)[4], INF, [1, 0, 0, 0, 0]),
+    "partition": (lambda x: np.partition(x, 1)[1], 1, [0, 1, 0, 0, 0]),
+    "median": (np.median, 2, [0, 0, 0, 0, 1]),
+    "nanmedian": (np.nanmedian, 2, [0, 0, 0, 0, 1]),
+    "median of an even count": (lambda x: np.median(x[:4]), 2.5, [0, 0.5, 0.5, 0, 0]),
+    "median half infinite": (lambda x: np.median(x[[0, 2]]), INF, [0.5, 0, 0.5, 0, 0]),
+    "quantile": (lambda x: np.quantile(x, 0.3), 1.2, [0, 0.8, 0, 0, 0.2]),
+    "quantile at a place": (lambda x: np.quantile(x, 0.75), 4, [0, 0, 1, 0, 0]),
+    "quantile, first": (lambda x: np.quantile(x, 0), -INF, [0, 0, 0, 1, 0]),
+    "quantile, last": (lambda x: np.quantile(x, 1), INF, [1, 0, 0, 0, 0]),
+    "quantile beside infinity": (lambda x: np.quantile(x, 0.9), INF, [0.6, 0, 0.4, 0, 0]),
+    "percentile": (lambda x: np.percentile(x, 60), 2.8, [0, 0, 0.4, 0, 0.6]),
+    "nanquantile": (lambda x: np.nanquantile(x, 1), INF, [1, 0, 0, 0, 0]),
+    "nanpercentile": (lambda x: np.nanpercentile(x, 0), -INF, [0, 0, 0, 1, 0]),
+    "running maximum": (lambda x: np.maximum.accumulate(x[1:])[-1], 4, [0, 0, 1, 0, 0]),
+    "maximum": (lambda x: np.maximum(x[2], x[3]), 4, [0, 0, 1, 0, 0]),
+    "clip": (lambda x: np.clip(x, x[3], x[0])[4], 2, [0, 0, 0, 0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", AMONG_INFINITIES)
+def test_order_statistics_among_infinities_take_nothing_of_those_that_they_leave_out(name):
+    call, value, weights = AMONG_INFINITIES[name]
+    x = [INF, 1.0, 4.0, -INF, 2.0]
+    assert call(var(x)).item() == pytest.approx(value, rel=1e-15)
+    np.testing.assert_allclose(gradients(call, x), weights, atol=1e-15)
+    by_square = np.outer(weights, weights) * 2 if np.isfinite(value) else np.zeros((5, 5))
+    found = hessian(lambda x: call(x) ** 2 if np.isfinite(value) else call(x), x)
+    np.testing.assert_allclose(found, by_square, atol=1e-15)
+
+
 METHODS = [
     "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen",
     "weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
