@@ -33,28 +33,29 @@ class _VectorNorm(Function):
     def scaled(self, x: Any, axis: Any) -> Any:
         """Give the norm of what has powers too large or too small for its dtype."""
         size = np.absolute(x)
-        unit = (np.max if self.p > 0 else np.min)(size, axis=axis, keepdims=True)
+        extremum, start = (np.max, 0) if self.p > 0 else (np.min, np.inf)
+        unit = extremum(size, axis=axis, keepdims=True, initial=start)
         unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
         with np.errstate(divide="ignore", over="ignore", under="ignore"):
             y = unit * np.sum((size / unit) ** self.p, axis=axis, keepdims=True) ** (1 / self.p)
         return y if self.keepdims else np.squeeze(y, axis)
 
-    def slope(self, r: Any) -> Any:
-        """Give the derivative by x, which depends on r = x / y alone."""
+    def slope(self, x: Any, y: Any) -> Any:
+        """Give the derivative of the norm y by x, from their quotient alone."""
         raise NotImplementedError
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys
         if not self.keepdims:
             y, gy = np.expand_dims(y, self.axis), np.expand_dims(gy, self.axis)
-        return gy * self.slope(quotient(x, y))
+        return gy * self.slope(x, y)
 
 
 class _Length(_VectorNorm):
     """Euclidean length over axes; its derivative conj(x) / y is taken as 0 where all of x is 0."""
 
-    def slope(self, r: Any) -> Any:
-        return conjugated(r)
+    def slope(self, x: Any, y: Any) -> Any:
+        return conjugated(quotient(x, y))
 
 
 class _PowerNorm(_VectorNorm):
@@ -68,8 +69,11 @@ class _PowerNorm(_VectorNorm):
         super().__init__(axis, keepdims)
         self.p = p
 
-    def slope(self, r: Any) -> Any:
-        if self.p > 0 and self.p % 2 == 0:
+    def slope(self, x: Any, y: Any) -> Any:
+        if self.p < 0:
+            return conjugated(np.sign(x)) * quotient(y, np.absolute(x)) ** (1 - self.p)
+        r = quotient(x, y)
+        if self.p % 2 == 0:
             return conjugated(r) * np.real(r * conjugated(r)) ** (self.p / 2 - 1)
         size, direction = np.absolute(r), conjugated(np.sign(r))
         if self.p > 2:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from registry import Variable, grad, hessian, jacobian
+from registry import Variable, grad, hessian, hvp, jacobian
 
 RNG = np.random.default_rng(8)
 ROTATION = np.linalg.qr(RNG.normal(size=(3, 3)))[0]
@@ -154,6 +154,20 @@ def test_sums_over_all_values_are_smooth_and_single_ones_have_their_vector():
 def test_second_derivatives_of_functions_of_equal_values_are_not_known(f, x):
     with np.errstate(all="ignore"):
         assert np.all(np.isnan(hessian(f)(x)))
+
+
+def test_second_derivatives_along_the_very_vectors_of_equal_values_are_not_known():
+    """The first derivative by 2 is 0, so that turns of the vectors leave no trace in any gradient."""
+    x = ROTATION @ np.diag([2.0, 2.0, 3.0]) @ ROTATION.T
+    v = np.linalg.eigh(x)[1]
+    turn = v @ np.array([[0, 1, 1], [1, 0, 0], [1, 0, 1]]) @ v.T
+    found = hvp(lambda x: np.sum((np.linalg.eigvalsh((x + x.T) / 2) - 2) ** 2))(x, turn)
+    assert np.all(np.isnan(found))  # and not 0: it is 2 * turn
+    x = np.outer([1.0, 2.0, 3.0], [1.0, 2.0])
+    u, _, vh = np.linalg.svd(x)
+    turn = u @ np.array([[1, 1], [0, 0], [0, 1]]) @ vh
+    found = hvp(lambda x: np.sum(np.linalg.svdvals(x) ** 2))(x, turn)
+    assert np.all(np.isnan(found))
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])

@@ -30,7 +30,7 @@ AT_KINKS = {
     "hypot.reduce": (lambda v: np.hypot.reduce(v) ** 2, ZEROS),
     "abs of complex": (of_complex(lambda z: np.abs(z) ** 2), ZEROS),
     "sign of complex": (of_complex(lambda z: np.sign(z) * z), ZEROS),
-    "angle": (of_complex(lambda z: np.angle(z) * np.abs(z) ** 2), ZEROS),
+    "angle": (lambda v: np.angle(v[0] + 1j * v[1]) * np.sum(v**2), ZEROS),
     "arctan2": (lambda v: np.arctan2(v[0], v[1]) * np.sum(v**2), ZEROS),
     "std": (lambda v: np.std(v) ** 2, np.ones(3)),
     "std of some": (lambda v: np.std(v, where=[True, True, False]) ** 2, np.array([2.0, 2.0, 7.0])),

@@ -88,6 +88,13 @@ def test_norms_and_deviations_reach_the_ends_of_the_range(scale):
             np.testing.assert_allclose(x.grad, slope * np.sign(x.data), rtol=1e-9)
 
 
+def test_norms_of_numbers_of_very_different_sizes():
+    x = np.array([1e-200, 1e200])
+    for p, expected, slopes in ((3, 1e200, [0, 1]), (-2, 1e-200, [1, 0])):
+        assert np.linalg.norm(Variable(x), p).data == pytest.approx(expected, rel=1e-15)
+        np.testing.assert_allclose(grad(lambda x, p=p: np.linalg.norm(x, p))(x), slopes, rtol=1e-12)
+
+
 def test_values_of_norms_are_numpys_where_those_are_finite():
     for p in (3, 4, 1.5, 0.5, -2, 7):
         for x in (VECTOR, VECTOR.astype(np.float32), np.array([0.0, 1.0]), np.zeros(2), VECTOR + 1j):
