@@ -15,7 +15,8 @@ class Threads:
     """The threads that large arrays are computed on, beside the one that asks.
 
     They wait at a queue that is written in C, so that Ctrl-C leaves no lock closed, as it may
-    in those of `concurrent.futures`; and they end with the process.
+    in those of `concurrent.futures`; and they end with the process. Where the system starts no
+    more, as many work as there are: the one that asks does without.
 
     Parameters
     ----------
@@ -66,10 +67,14 @@ class Threads:
                 raise error
 
     def _started(self, helpers: int) -> int:
-        while self._waiting < helpers:
-            self._waiting += 1
-            start_new_thread(_work, (self._tasks,))
-        return helpers
+        """Start what is missing of so many helpers; give how many of them there are."""
+        try:
+            while self._waiting < helpers:
+                start_new_thread(_work, (self._tasks,))
+                self._waiting += 1
+        except (RuntimeError, MemoryError):  # a limit of the system, or the interpreter is ending
+            pass
+        return min(self._waiting, helpers)
 
 
 def _work(tasks: SimpleQueue[Callable[[], None]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import threading
+from _thread import start_new_thread
 from contextvars import ContextVar
 
 import numpy as np
@@ -99,6 +100,39 @@ def test_context_variables_and_the_error_state_are_the_callers() -> None:
     with np.errstate(over="raise"):
         Threads(2).run(2, compute)
     assert seen == [(7, "raise")] * 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_where_no_thread_can_be_started_the_callers_computes_alone(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    some, used = Threads(4), set[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr("registry.threads.start_new_thread", refused)
+        some.run(20, lambda _: used.add(threading.get_ident()))
+    assert used == {threading.get_ident()}
+    assert some._tasks.empty(), "nothing waits where nobody reads"
+    together = threading.Barrier(4, timeout=10)
+    some.run(4, lambda _: together.wait() and None)  # threads can be had again
+
+
+def test_where_fewer_threads_can_be_started_those_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(*args: object) -> None:
+        monkeypatch.setattr("registry.threads.start_new_thread", refused)
+        start_new_thread(*args)  # type: ignore[call-overload]
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("registry.threads.start_new_thread", once)
+    some, together = Threads(4), threading.Barrier(2, timeout=10)
+    some.run(2, lambda _: together.wait() and None)
+    seen: list[int] = []
+    some.run(1000, seen.append)
+    assert sorted(seen) == list(range(1000))
 
 
 def test_blocks_may_run_blocks() -> None:

@@ -36,14 +36,10 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
         name = type(self).__name__
-        self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+        self.parameters = _checked(name, parameters)
         self.lr = lr
-        if wrong := [type(p).__name__ for p in self.parameters if not isinstance(p, Variable)]:
-            raise TypeError(f"{name}: {wrong[0]} is no parameter; pass model.parameters()")
         if not self.parameters:
             raise ValueError(f"{name}: there are no parameters; pass model.parameters()")
-        if len(set(self.parameters)) < len(self.parameters):
-            raise ValueError(f"{name}: a parameter stands twice among parameters; pass each once")
         if kinds := {str(p.dtype) for p in self.parameters if p.dtype.kind not in "fc"}:
             raise ValueError(f"{name}: expected parameters of floating or complex numbers, found {kinds}")
 
@@ -146,13 +142,33 @@ def clip_grads(parameters: Iterable[Variable], max_norm: float) -> float:
     """Scale all gradients, in place, so that their common Euclidean norm is at most `max_norm`.
 
     Gives the norm that they had. Gradients that are not finite stay as they are.
+
+    Raises
+    ------
+    TypeError
+        If something among the parameters is no Variable, such as a layer.
+    ValueError
+        If one stands there twice, or two have one array as their gradient: it would be scaled twice.
     """
+    parameters = _checked("clip_grads", parameters)
     gradients = [_plain(p.grad) for p in parameters if p.grad is not None]
+    if len(set(map(id, gradients))) < len(gradients):
+        raise ValueError("clip_grads: two parameters have one array as their gradient; give each its own")
     norm = sqrt(sum(float(np.vdot(g, g).real) for g in gradients))
     if max_norm < norm < np.inf:
         for gradient in gradients:
             gradient *= max_norm / norm
     return norm
+
+
+def _checked(name: str, parameters: Iterable[Variable]) -> list[Variable]:
+    """The parameters in a list, each of them a Variable that stands there once."""
+    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    if wrong := [type(p).__name__ for p in found if not isinstance(p, Variable)]:
+        raise TypeError(f"{name}: {wrong[0]} is no parameter; pass model.parameters()")
+    if len(set(found)) < len(found):
+        raise ValueError(f"{name}: a parameter stands twice among parameters; pass each once")
+    return found
 
 
 def _plain(gradient: Any) -> Any:

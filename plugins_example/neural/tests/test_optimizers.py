@@ -143,6 +143,18 @@ def test_clipping_scales_all_gradients_by_their_common_norm():
     assert y.grad[0] == pytest.approx(0.8)
 
 
+def test_clipping_refuses_to_scale_a_gradient_twice():
+    x, y = Variable(np.zeros(1)), Variable(np.zeros(1))
+    x.grad = y.grad = np.array([3.0])
+    with pytest.raises(ValueError, match="clip_grads: a parameter stands twice among parameters; pass each"):
+        clip_grads([x, x], 1.0)
+    with pytest.raises(ValueError, match="clip_grads: two parameters have one array as their gradient"):
+        clip_grads([x, y], 1.0)
+    with pytest.raises(TypeError, match=r"clip_grads: list is no parameter; pass model.parameters\(\)"):
+        clip_grads([[x]], 1.0)
+    assert x.grad == 3
+
+
 @pytest.mark.parametrize("wrong", [Linear(2, 2), [Linear(2, 2)], [np.ones(2)], 3])
 def test_what_is_no_parameter_is_refused(wrong):
     with pytest.raises(TypeError, match=r"Adam: \w+ is no parameter; pass model.parameters\(\)"):
