@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator
-from functools import partial
+from functools import partial, update_wrapper
 from inspect import signature
 from types import FunctionType, NoneType
 from typing import Any, NoReturn, TypeAlias
@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from registry import state
-from registry.catalog import function_name
+from registry.catalog import StandIn, function_name
 from registry.errors import ConversionError, HigherOrderError, NoOperatorError
 from registry.modes import differentiating
 from registry.state import default_registry
@@ -26,6 +26,7 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 _PLAIN = frozenset((NoneType, bool, int, float, complex, str, np.ndarray, np.float64))
 _ARRAY_LIKE = (np.ndarray, np.generic, int, float, complex, list, tuple)
+_USUAL = frozenset((bool, int, float, complex, str, list, tuple, np.ndarray, np.float64))
 
 
 def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -155,16 +156,16 @@ class NumPyProtocol:
     __hash__ = object.__hash__
 
     def __lt__(self, other: Any) -> Any:
-        return state.default.calls[np.less](self, other)
+        return _operated("__lt__", np.less, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return state.default.calls[np.less_equal](self, other)
+        return _operated("__le__", np.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return state.default.calls[np.greater](self, other)
+        return _operated("__gt__", np.greater, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return state.default.calls[np.greater_equal](self, other)
+        return _operated("__ge__", np.greater_equal, self, other)
 
     def __neg__(self) -> Any:
         return _operated("__neg__", np.negative, self)
@@ -200,19 +201,19 @@ class NumPyProtocol:
         return state.default.calls[np.true_divide](other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        return state.default.calls[np.floor_divide](self, other)
+        return _operated("__floordiv__", np.floor_divide, self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
         return state.default.calls[np.floor_divide](other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return state.default.calls[np.remainder](self, other)
+        return _operated("__mod__", np.remainder, self, other)
 
     def __rmod__(self, other: Any) -> Any:
         return state.default.calls[np.remainder](other, self)
 
     def __divmod__(self, other: Any) -> Any:
-        return state.default.calls[np.divmod](self, other)
+        return _operated("__divmod__", np.divmod, self, other)
 
     def __rdivmod__(self, other: Any) -> Any:
         return state.default.calls[np.divmod](other, self)
@@ -237,17 +238,73 @@ def _operated(name: str, ufunc: np.ufunc, *operands: Any) -> Any:
     """
     registry, calls = state.default, state.default.calls
     call = calls[ufunc]
+    if name in _REFLECTED:
+        if _has_its_turn(operands[1], _REFLECTED[name]):
+            return NotImplemented
+        result = call(*operands)  # first: a helper's first call writes it out
+        call = _giving_turns(call, _REFLECTED[name])
+    else:
+        result = call(*operands)
     if isinstance(call, FunctionType):
         undo = partial(setattr, NumPyProtocol, name, _OPERATORS[name])
         registry.bind(undo)
         setattr(NumPyProtocol, name, call)
         if state.default is not registry or registry.calls is not calls:  # changed by another thread
             undo()
-    return call(*operands)
+    return result
 
 
-_BOUND = ("__neg__", "__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__")
-_OPERATORS = {name: vars(NumPyProtocol)[name] for name in _BOUND}
+_REFLECTED = {
+    **{f"__{name}__": f"__r{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "matmul")},
+    **{f"__{name}__": f"__r{name}__" for name in ("floordiv", "mod", "divmod")},
+    "__lt__": "__gt__", "__le__": "__ge__", "__gt__": "__lt__", "__ge__": "__le__",
+}  # fmt: skip
+_OPERATORS = {name: vars(NumPyProtocol)[name] for name in ("__neg__", *_REFLECTED)}
+
+
+def _giving_turns(call: Callable[..., Any], reflected: str) -> Callable[..., Any]:
+    """Make what stands in an operator's place: a call that gives operands of unknown types their turn.
+
+    A helper leaves such operands to `_record`; so that name means another function in a copy
+    of the helper, and what is usual pays nothing.
+    """
+    record: Any = getattr(call, "__globals__", {}).get("_record")
+
+    def operate(self: Any, other: Any) -> Any:
+        if type(other) not in _USUAL and _has_its_turn(other, reflected):
+            return NotImplemented
+        return call(self, other)
+
+    def recorded(function: Any, inputs: Any) -> Any:
+        other = inputs[1]
+        if type(other) not in _USUAL and _has_its_turn(other, reflected):
+            return NotImplemented
+        return record(function, inputs)
+
+    if record is None:
+        return update_wrapper(operate, call)
+    # Code of its own: what CPython learns about a line holds for one set of names.
+    code, names = call.__code__.replace(), {**call.__globals__, "_record": recorded}
+    bound = FunctionType(code, names, call.__name__, call.__defaults__)
+    bound.__kwdefaults__ = call.__kwdefaults__
+    return update_wrapper(bound, call)
+
+
+def _has_its_turn(other: Any, reflected: str) -> bool:
+    """Say whether an operator is left to the other operand, as NumPy's arrays leave it to some.
+
+    It is of a type that nothing here knows, or of one that says so to NumPy, by
+    ``__array_ufunc__ = None`` or a higher ``__array_priority__``; and it has the reflected method.
+    """
+    kind = type(other)
+    if isinstance(other, NumPyProtocol | StandIn) or (
+        getattr(kind, reflected, None) is getattr(object, reflected, None)
+    ):
+        return False
+    ufunc = getattr(kind, "__array_ufunc__", kind)  # where there is none, the class itself
+    if ufunc is None or not isinstance(other, (*_ARRAY_LIKE, str, bytes)):
+        return not default_registry().is_array_type(kind)
+    return bool(ufunc is kind and getattr(other, "__array_priority__", 0) > 0)
 
 
 def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def clip_grads(parameters: Iterable[Variable], max_norm: float) -> float:
 
 
 def _checked(name: str, parameters: Iterable[Variable]) -> list[Variable]:
-    """The parameters in a list, each of them a Variable that stands there once."""
+    """Give the parameters in a list, each of them a Variable that stands there once."""
     found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
     if wrong := [type(p).__name__ for p in found if not isinstance(p, Variable)]:
         raise TypeError(f"{name}: {wrong[0]} is no parameter; pass model.parameters()")
