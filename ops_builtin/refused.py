@@ -18,7 +18,8 @@ FUNCTIONS = {
     "numpy.frexp": "one of its results is of integers; with n = np.frexp(x.data)[1], use np.ldexp(x, -n)",
     "numpy.put": "it writes into an array in place; use ops.set_item",
     "numpy.place": "it writes into an array in place; use np.where",
-    "numpy.copyto": "it writes into an array in place; use np.where",
+    "numpy.copyto": "it writes into an array in place, as np.full_like does; use np.where, or "
+    "np.broadcast_to(v, shape) for an array full of v",
     "numpy.putmask": "it writes into an array in place; use np.where",
     "numpy.fill_diagonal": "it writes into an array in place; use np.where(np.eye(n, dtype=bool), value, a)",
     "numpy.put_along_axis": "it writes into an array in place; use ops.set_item or np.where",

@@ -87,20 +87,26 @@ class NumPyProtocol:
         return implementation(function)(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-        raise ConversionError(
-            "making a NumPy array of a Variable would lose its gradient; call an operator "
-            "(np.stack for a list of Variables, or see 'opregistry ops'), or take the plain "
-            "array with '.data'"
-        )
+        from registry.conversions import lost_gradient  # only an error pays for its import
+
+        usual = "call an operator (np.stack for a list of Variables, or see 'opregistry ops')"
+        lost = lost_gradient("a NumPy array", usual)
+        raise ConversionError(f"{lost}, or take the plain array with '.data'")
 
     def _as_number(self) -> NoReturn:
-        raise ConversionError(
-            "making a Python number of a Variable would lose its gradient; call the NumPy "
-            "function instead of the math module's (np.sin for math.sin), or take the plain "
-            "number with '.item()'"
-        )
+        from registry.conversions import lost_gradient
 
-    __float__ = __int__ = __complex__ = __index__ = _as_number
+        usual = "call the NumPy function instead of the math module's (np.sin for math.sin)"
+        lost = lost_gradient("a Python number", usual)
+        raise ConversionError(f"{lost}, or take the plain number with '.item()'")
+
+    __float__ = __int__ = __complex__ = _as_number
+
+    def __index__(self) -> NoReturn:
+        from registry.conversions import INTEGER, lost_gradient
+
+        lost = lost_gradient(INTEGER, "an index, axis or size carries none: give it as a plain one")
+        raise ConversionError(f"{lost}, or take the plain number with '.item()'")
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -316,7 +322,8 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
         For ``out=``, ``where=`` and other parameters that the operator does not have.
     """
     said = {k: v for k, v in kwargs.items() if v is not np._NoValue and (v is not None or k in parameters)}
-    for key in [key for key in said if key not in parameters]:
+    strange = [key for key in said if key not in parameters]
+    for key in sorted(strange, key="out".__ne__):  # that first: `a @= v` gives axes=, too
         if key in _NOT_OF_NUMBERS or (type(said[key]) in (bool, str) and said[key] == _DEFAULTS.get(key)):
             del said[key]
             continue
@@ -330,7 +337,7 @@ def supported(name: str, kwargs: dict[str, Any], parameters: Container[str]) -> 
 _NOT_OF_NUMBERS = {"subok", "device", "writeable"}
 _DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "copy": True}
 _INSTEAD = {
-    "out": "what is recorded is not written into; use the result",
+    "out": "what is recorded is not written into; use the result (b = b + v in place of b += v)",
     "where": "choose with np.where(condition, a, b)",
     "dtype": "convert with np.astype(result, dtype)",
     "casting": "convert with np.astype(x, dtype) first",

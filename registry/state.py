@@ -271,11 +271,9 @@ class Registry:
             return self.catalog.choose(name, candidates).implements[function]
         if reason := self.catalog.refused.get(name):
             raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
-        known = {function_name(f).rpartition(".")[2] for f in self.catalog.functions}
         bare = name.rpartition(".")[2]
-        near = _WITHOUT_METHOD.get(bare) or did_you_mean(bare, known, cutoff=0.75)  # rarely a slip of the pen
         raise NoOperatorError(
-            f"no operator implements {name}{self._installable(bare) or near}{self._lost()}; "
+            f"no operator implements {name}{self._installable(bare) or self._near(bare)}{self._lost()}; "
             "install or load a plugin that "
             f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
             "plain array, without a gradient"
@@ -297,6 +295,15 @@ class Registry:
         if not issubclass(kind, self.catalog.array_types):
             self.load()
         return issubclass(kind, self.catalog.array_types)
+
+    def _near(self, bare: str) -> str:
+        names = {function_name(f) for f in self.catalog.functions}
+        if bare in _WITHOUT_METHOD:
+            return _WITHOUT_METHOD[bare]
+        if f"numpy.{bare}" in names:  # the ufunc behind a method, or that of another library
+            return f"; numpy.{bare} is served: call that, and no method of a plain array"
+        # Rarely a slip of the pen.
+        return did_you_mean(bare, {name.rpartition(".")[2] for name in names}, cutoff=0.75)
 
     def _installable(self, name: str) -> str:
         from registry.known_plugins import who_brings_operator  # only an error pays for its import
