@@ -46,6 +46,10 @@ def explain(function: Function, error: Exception, inputs: Sequence[Any]) -> None
         for x in inputs
     )
     error.add_note(f"in forward of {function}, given {given}")
+    for kind in {type(x._value) for x in inputs if isinstance(x, Variable)}:
+        for name in ("__array_ufunc__", "__array_function__"):
+            if getattr(kind, name, kind) is None:
+                error.add_note(f"{kind} has {name} = None: it refuses such functions of NumPy")
 
 
 def checked_result(function: Function, ys: Any) -> Any:

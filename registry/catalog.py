@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from registry.errors import AmbiguousOperatorError
+from registry.errors import AmbiguousOperatorError, text_of, type_name
 
 Function = Callable[..., Any]
 K = TypeVar("K", bound=Hashable)
@@ -28,8 +28,8 @@ class Operator:
 
     `target` is what the author wrote (a `Function` subclass or a composite), `helper`
     what people call; `implements` gives for each NumPy function what calling it on
-    Variables reaches, `method_call` what the method of Variable does. A constant
-    function is its own target, and has no bare name.
+    Variables reaches, `function_names` how these are called, `method_call` what the method
+    of Variable does. A constant function is its own target, and has no bare name.
     """
 
     name: str
@@ -39,14 +39,19 @@ class Operator:
     implements: Mapping[Function, Function] = field(default_factory=dict)
     method: str | None = None
     method_call: Function | None = None
+    function_names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask for the names now: a plugin's function may answer by code of its own."""
+        object.__setattr__(self, "function_names", tuple(map(function_name, self.implements)))
 
     @property
     def source(self) -> str:
         """``file:line`` of the author's definition, as far as it is known."""
         try:
             return f"{inspect.getsourcefile(self.target)}:{inspect.getsourcelines(self.target)[1]}"
-        except (OSError, TypeError):
-            return f"module {self.target.__module__}"
+        except Exception:  # no file; or the author's class answers with an error, which is not the reader's
+            return f"plugin {self.plugin}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,8 @@ class Plugin:
     """One plugin and how it fared: what it brought, or where it failed and why.
 
     `status` is ``"loaded"``, ``"failed"`` or ``"blocked"``; `phase` says in which step
-    a failed one stopped; `seconds` is the time that loading took.
+    a failed one stopped; `seconds` is the time that loading took; `observer` holds the
+    observer hooks that it implements, if any.
     """
 
     name: str
@@ -67,10 +73,15 @@ class Plugin:
     constants: tuple[Operator, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     array_types: tuple[type, ...] = ()
-    observes: bool = False
+    observer: object = None
     seconds: float = 0.0
     phase: str | None = None
     error: BaseException | None = None
+
+    @property
+    def observes(self) -> bool:
+        """Whether it watches calls."""
+        return self.observer is not None
 
     @property
     def keys(self) -> set[str]:
@@ -78,7 +89,7 @@ class Plugin:
         return {o.name for o in self.operators} | {
             key
             for o in (*self.operators, *self.constants)
-            for key in (*map(function_name, o.implements), o.method)
+            for key in (*o.function_names, o.method)
             if key is not None
         }
 
@@ -90,8 +101,16 @@ class Plugin:
     @property
     def file(self) -> str | None:
         """Where the plugin's code stands."""
-        module = inspect.getmodule(self.target) if self.target is not None else None
-        return getattr(module, "__file__", None)
+        try:
+            module = inspect.getmodule(self.target) if self.target is not None else None
+            return getattr(module, "__file__", None)
+        except Exception:  # an object of the plugin's may answer so
+            return None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed: the kind and text of its error."""
+        return None if self.error is None else f"{type_name(self.error)}: {text_of(self.error)}"
 
     def __str__(self) -> str:
         if self.distribution is None:
@@ -102,7 +121,9 @@ class Plugin:
 def function_name(function: Function) -> str:
     """Give the dotted name of a NumPy function, ufunc method or `operator` function."""
     owner = getattr(function, "__self__", None)
-    name = getattr(function, "__name__", repr(function))
+    name = getattr(function, "__name__", None)
+    if name is None:
+        name = repr(function)
     if isinstance(owner, Hashable) and hasattr(owner, "nin"):
         return f"{function_name(owner)}.{name}"  # type: ignore[arg-type]
     module = getattr(function, "__module__", None)
@@ -162,6 +183,10 @@ class Catalog:
             preferences=dict(preferences),
             plugins={plugin.name: plugin for plugin in plugins},
         )
+
+    def is_array_type(self, kind: type) -> bool:
+        """Say whether a class is a registered one or a subclass, without asking a plugin's metaclass."""
+        return any(base is known for base in kind.__mro__ for known in self.array_types)
 
     def choose(self, key: str, candidates: tuple[Operator, ...]) -> Operator:
         """Decide between the operators that are offered for one key.

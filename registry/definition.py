@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from types import MethodType, WrapperDescriptorType
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,28 @@ def _callables(target: Any, implements: Any) -> tuple[Callable[..., Any], ...]:
     for function in functions:
         if not callable(function):
             raise _bad(target, f"implements has {function!r}; it must be a function such as np.exp")
+        if own := own_comparison(function):
+            raise _bad(target, f"implements has a function with {own}, which every look-up would run")
     return functions
+
+
+def own_comparison(function: Any) -> str | None:
+    """Say by which method a function is compared or hashed in code of its author's, if it is.
+
+    Functions are looked up in dictionaries that all plugins share, where such code would run.
+    """
+    while isinstance(function, MethodType):
+        function = function.__func__
+    for method in ("__eq__", "__hash__"):
+        if not isinstance(inspect.getattr_static(type(function), method), WrapperDescriptorType):
+            return f"{method} of its own"
+    return None
 
 
 def _method(target: Any, method: str | None) -> str | None:
     if method is None:
         return None
-    if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
+    if type(method) is not str or not method.isidentifier() or method.startswith("_"):
         raise _bad(target, f"method is {method!r}; it must be a public name")
     if inspect.getattr_static(Variable, method, None) is not None:
         raise _bad(target, f"method {method!r} is an attribute that every Variable has already")

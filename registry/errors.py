@@ -15,6 +15,22 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def text_of(error: BaseException | None) -> str:
+    """Give an error's text, a plain str; one that cannot be had says what came instead.
+
+    A plugin's class may raise anything in place of its text, what ends the program, too.
+    """
+    try:
+        return str.__str__(str(error))
+    except BaseException as another:  # not Ctrl-C: nobody waits for a text
+        return f"{type_name(error)}, whose text is an error, too: {type_name(another)}"
+
+
+def type_name(value: object) -> str:
+    """Give the name of a value's class, which its metaclass has no say in."""
+    return str(vars(type)["__name__"].__get__(type(value)))
+
+
 class RegistryError(Exception):
     """Base of every error of this package."""
 

@@ -5,6 +5,7 @@ Each phase has a name, so that a failure can say how far the plugin came.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,12 +15,13 @@ import pluggy
 
 from registry import hookspecs
 from registry.catalog import Operator, Plugin, function_name
-from registry.definition import make_operator
+from registry.definition import make_operator, own_comparison
 from registry.errors import PluginError, did_you_mean
 from registry.hookspecs import PROJECT
-from registry.numpy_protocol import on_plain_values
+from registry.numpy_protocol import NumPyProtocol, on_plain_values
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(("register_", "before_", "after_")))
+_MISSING = object()
 OBSERVERS = tuple(name for name in HOOKS if not name.startswith("register_"))
 
 
@@ -48,7 +50,7 @@ class Phases:
             constants=tuple(_constant(function, plugin.name) for function in constants),
             refused=refused,
             array_types=tuple(map(_array_type, array_types)),
-            observes=any(getattr(hooks, name).get_hookimpls() for name in OBSERVERS),
+            observer=_observer(hooks),
         )
 
 
@@ -72,6 +74,20 @@ def _checked_hooks(target: object, name: str) -> Any:
     return manager.hook
 
 
+def _observer(hooks: Any) -> object:
+    """Give an object that holds a plugin's observer hooks and nothing else, or None where there are none.
+
+    So nobody asks the plugin itself again, which may answer by code of its own.
+    """
+    members: dict[str, Any] = {}
+    for name in OBSERVERS:
+        for implementation in getattr(hooks, name).get_hookimpls():
+            hook: Any = staticmethod(implementation.function)
+            setattr(hook, f"{PROJECT}_impl", implementation.opts)
+            members[f"{name}_{len(members)}" if implementation.opts["specname"] else name] = hook
+    return type("Observer", (), members)() if members else None
+
+
 def _collected(hook: pluggy.HookCaller) -> list[Any]:
     results = hook()
     if len(results) < len(hook.get_hookimpls()):  # pluggy drops what is None
@@ -88,7 +104,7 @@ def _refusals(hook: pluggy.HookCaller) -> dict[str, str]:
         if not isinstance(reasons, Mapping):
             raise PluginError(f"{hook.name} returned {reasons!r}; return a dict from a name to the reason")
         for name, reason in reasons.items():
-            if not isinstance(name, str) or not isinstance(reason, str) or not reason.strip():
+            if type(name) is not str or type(reason) is not str or not reason.strip():
                 raise PluginError(f"{hook.name} gave {name!r}: {reason!r}; expected a name and a reason")
             refused[name] = reason
     return refused
@@ -113,16 +129,33 @@ def _made(targets: Iterable[Any], plugin: Plugin) -> tuple[Operator, ...]:
     return tuple(operators)
 
 
+_ARRAY_METHODS = ("__add__", "copy", "__array_ufunc__", "__array_function__")
+
+
 def _array_type(kind: Any) -> type:
+    """Check that a class can be an array type: one of its own, which NumPy asks before it computes."""
     if not isinstance(kind, type):
         raise PluginError(f"register_array_types gave {kind!r}; expected a class")
-    issubclass(np.ndarray, kind)  # a metaclass may raise at that: better now than at every Variable
+    if issubclass(object, kind):
+        raise PluginError(f"register_array_types gave {kind!r}, which takes every object for its own")
+    if issubclass(kind, (np.ndarray, np.generic, NumPyProtocol)):
+        raise PluginError(f"register_array_types gave {kind!r}, which is known without it; leave it out")
+    has = inspect.getattr_static
+    if missing := [name for name in _ARRAY_METHODS if has(kind, name, _MISSING) is _MISSING]:
+        raise PluginError(
+            f"register_array_types gave {kind!r}, which has no {' and no '.join(missing)}; gradients are "
+            "added by + and kept by copy(), and NumPy takes what has no __array_ufunc__ or "
+            "__array_function__ for a single object: write them, or say '__array_ufunc__ = None' and "
+            "'__array_function__ = None' where NumPy's functions are to refuse the type"
+        )
     return kind
 
 
 def _constant(function: Callable[..., Any], plugin: str) -> Operator:
     if not callable(function):
         raise PluginError(f"register_constant_functions gave {function!r}; expected a function")
+    if own := own_comparison(function):
+        raise PluginError(f"register_constant_functions gave a function with {own}; expected a plain one")
     call, name = on_plain_values(function), getattr(function, "__name__", "")
     method = name if hasattr(np.ndarray, name) else None
     return Operator(function_name(function), function, call, plugin, {function: call}, method, call)

@@ -20,7 +20,7 @@ from typing import Any
 
 from registry.catalog import BUILTIN, SESSION, Plugin
 from registry.definition import make_operator
-from registry.errors import PluginError, PluginWarning, did_you_mean
+from registry.errors import PluginError, PluginWarning, did_you_mean, text_of
 from registry.loading import Phases
 from registry.state import Registry, default_registry
 from registry.version import __version__
@@ -142,7 +142,7 @@ class PluginManager:
     def _report(self, plugin: Plugin) -> None:
         error = plugin.error
         message = (
-            f"plugin {plugin} is left out: {plugin.phase} failed with {type(error).__name__}: {error}; "
+            f"plugin {plugin} is left out: {plugin.phase} failed with {plugin.reason}; "
             "'opregistry plugins --verbose' shows the traceback, OPREGISTRY_BLOCK="
             f"{plugin.name} silences this"
         )
@@ -184,8 +184,8 @@ def _showable(error: BaseException) -> BaseException:
     """Give an error as it is, or what stands for one whose text cannot be had."""
     try:
         str(error)
-    except Exception as another:
-        shown = PluginError(f"{type(error).__name__}, whose text is an error, too: {type(another).__name__}")
+    except BaseException:  # SystemExit, too; no Ctrl-C: nobody waits for a text
+        shown = PluginError(text_of(error))
         shown.__cause__ = error
         return shown.with_traceback(error.__traceback__)
     return error
@@ -197,7 +197,10 @@ def _half_imported(plugin: Plugin) -> bool:
     It looked up an operator, and so came back here; it is loaded at the next miss.
     """
     module = sys.modules.get((plugin.value or "").partition(":")[0].strip())
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+    try:
+        return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+    except Exception:  # what stands there need be no module, and may answer so
+        return False
 
 
 def operator(target: Any) -> Any:

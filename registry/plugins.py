@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from registry.catalog import Plugin
-from registry.errors import PluginError, UnknownOperatorError, did_you_mean
+from registry.errors import PluginError, UnknownOperatorError, did_you_mean, text_of
 from registry.state import default_registry
 
 
@@ -35,11 +35,12 @@ def __getattr__(name: str) -> PluginNamespace:
     if name.startswith("_"):
         raise UnknownOperatorError(f"module 'registry.plugins' has no attribute {name!r}")
     plugin = default_registry().plugin(name)
-    if plugin.status != "loaded":
+    if plugin.status == "blocked":
         raise PluginError(
-            f"plugin {plugin} {plugin.fate}: "
-            f"{plugin.error or 'by OPREGISTRY_BLOCK or registry.block; take it out there to use it'}"
-        ) from plugin.error
+            f"plugin {plugin} is blocked: by OPREGISTRY_BLOCK or registry.block; take it out there to use it"
+        )
+    if plugin.error is not None:
+        raise PluginError(f"plugin {plugin} has failed: {text_of(plugin.error)}") from plugin.error
     return PluginNamespace(plugin)
 
 

@@ -19,6 +19,7 @@ from registry.errors import (
     NoOperatorError,
     UnknownOperatorError,
     did_you_mean,
+    text_of,
 )
 from registry.hookspecs import PROJECT
 from registry.threads import lock_across_forks
@@ -202,7 +203,7 @@ class Registry:
             self._bound.pop()()
 
     def _relay(self, watchers: tuple[object, ...]) -> Any:
-        observers = [p.target for p in self._plugins.values() if p.observes]
+        observers = [p.observer for p in self._plugins.values() if p.observes]
         return _relay([*observers, *watchers])
 
     def load(self) -> tuple[Plugin, ...]:
@@ -240,7 +241,8 @@ class Registry:
         if dot:
             plugin = self.plugin(plugin_name)
             if plugin.error is not None:
-                raise UnknownOperatorError(f"plugin {plugin} failed to {plugin.phase}: {plugin.error}")
+                reason = text_of(plugin.error)
+                raise UnknownOperatorError(f"plugin {plugin} failed to {plugin.phase}: {reason}")
             offered = {operator.name: operator for operator in plugin.operators}
             if bare in offered:
                 return offered[bare]
@@ -292,12 +294,17 @@ class Registry:
 
     def is_array_type(self, kind: type) -> bool:
         """Say whether a plugin registered this type as data for Variables."""
-        if not issubclass(kind, self.catalog.array_types):
+        if not self.catalog.is_array_type(kind):
             self.load()
-        return issubclass(kind, self.catalog.array_types)
+        return self.catalog.is_array_type(kind)
+
+    def why_no_array_type(self, kind: type) -> str:
+        """Give the end of a message: why no plugin could register a type that one gave, or nothing."""
+        found = [p for p in self.plugins if f"register_array_types gave {kind!r}" in text_of(p.error)]
+        return "".join(f"; plugin {p} {p.fate}: {text_of(p.error)}" for p in found)
 
     def _near(self, bare: str) -> str:
-        names = {function_name(f) for f in self.catalog.functions}
+        names = {n for same in self.catalog.functions.values() for o in same for n in o.function_names}
         if bare in _WITHOUT_METHOD:
             return _WITHOUT_METHOD[bare]
         if f"numpy.{bare}" in names:  # the ufunc behind a method, or that of another library

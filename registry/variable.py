@@ -274,7 +274,7 @@ class Variable(NumPyProtocol):
         if self.grad is None:
             value = self._value
             if type(value) is not np.ndarray:
-                return np.ones_like(value)
+                return _ones_like(value)
             ones = np.empty(value.shape, value.dtype if value.dtype.kind in "fc" else np.float64)
             ones.fill(1)  # a third of the time of np.ones
             return ones
@@ -296,6 +296,16 @@ class Variable(NumPyProtocol):
         """Give the same value, with an array of its own, at the same place in the graph."""
         value, edge, generation = self._node
         return new_variable(value if type(value) is np.float64 else value.copy(), edge, generation)
+
+
+def _ones_like(value: Any) -> Any:
+    try:
+        return np.ones_like(value)
+    except TypeError as error:  # of a registered array type that NumPy's functions do not take
+        raise GradientError(
+            f"backward starts from np.ones_like of the data, and {type(value)} is not taken there "
+            f"({error}); set grad first"
+        ) from None
 
 
 def _hint(name: str) -> str:
@@ -340,11 +350,24 @@ def checked_data(data: Any) -> Any:
         raise UnsupportedTypeError(f"{what}; a Variable holds a plain array of booleans or numbers")
     if isinstance(data, NumPyProtocol):
         raise UnsupportedTypeError(f"{kind} is not supported as data: it is a Variable already")
-    if default_registry().is_array_type(kind):
+    if isinstance(data, StandIn):
         return data
+    registry = default_registry()
+    if registry.is_array_type(kind):
+        return _whole(data)
     raise UnsupportedTypeError(
         f"{kind} is not supported; pass a numpy.ndarray, for example Variable(np.array({_short(data)}))"
+        + registry.why_no_array_type(kind)
     )
+
+
+def _whole(data: Any) -> Any:
+    """Let through an array of a registered type that has what an array must have."""
+    if missing := [name for name in ("shape", "dtype", "ndim", "size") if not hasattr(data, name)]:
+        raise UnsupportedTypeError(
+            f"{type(data)} is registered as an array type, but this one has no {' and no '.join(missing)}"
+        )
+    return data
 
 
 def _short(data: Any) -> str:

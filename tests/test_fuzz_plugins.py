@@ -165,6 +165,14 @@ ERRORS = {
     "braces": lambda: PluginError("{braces} %s\n"),
     "group": lambda: BaseExceptionGroup("two", [SystemExit()]),
 }  # fmt: skip
+
+
+def own_type():
+    """Make an array type that NumPy's functions refuse."""
+    names = "__array_ufunc__", "__array_function__", "__add__", "copy"
+    return type("Own", (), dict.fromkeys(names))
+
+
 OTHER_HOOKS = {
     "observer": ("before_forward", hookimpl(lambda function, xs: None)),
     "unknown": ("register_operator", hookimpl(lambda: [])),
@@ -173,7 +181,7 @@ OTHER_HOOKS = {
     "constants": ("register_constant_functions", hookimpl(lambda: [np.nextafter])),
     "odd constants": ("register_constant_functions", hookimpl(lambda: [3])),
     "unhashable constants": ("register_constant_functions", hookimpl(lambda: [Unhashable()])),
-    "types": ("register_array_types", hookimpl(lambda: [type("Own", (), {})])),
+    "types": ("register_array_types", hookimpl(lambda: [own_type()])),
     "odd types": ("register_array_types", hookimpl(lambda: [3])),
     "refusing types": ("register_array_types", hookimpl(lambda: [Shy("Refusing", (), {})])),
     "refused": ("register_refused_functions", hookimpl(lambda: {"numpy.put": "it writes"})),

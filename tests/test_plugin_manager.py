@@ -1,7 +1,11 @@
 """Plugins that fail, clash, hide and dawdle: what becomes of them and of the others."""
 
+import abc
+import collections.abc
 import contextlib
 import importlib
+import numbers
+import re
 import sys
 import threading
 import traceback
@@ -15,6 +19,7 @@ import registry as opregistry
 from registry import (
     AmbiguousOperatorError,
     Function,
+    GradientError,
     NoOperatorError,
     OperatorDefinitionError,
     PluginError,
@@ -847,6 +852,8 @@ def test_blocking_one_observer_leaves_the_other(fresh):
 class Duck:
     """The least that an array type can be."""
 
+    __array_ufunc__ = __array_function__ = None
+
     def __init__(self, values):
         self.values = np.asarray(values)
 
@@ -854,6 +861,9 @@ class Duck:
     dtype = property(lambda self: self.values.dtype)
     ndim = property(lambda self: self.values.ndim)
     size = property(lambda self: self.values.size)
+
+    def __add__(self, other):
+        return Duck(self.values + getattr(other, "values", other))
 
     def __mul__(self, other):
         return Duck(self.values * getattr(other, "values", other))
@@ -890,6 +900,149 @@ def test_a_registered_array_type_is_data_and_passes_through_operators(fresh):
     registry.block("ducks")
     with pytest.raises(UnsupportedTypeError):
         Variable(Duck([1.0]))
+
+
+def without(name):
+    """Make the class Duck without one of its members."""
+    return type(
+        "Lame", (), {key: value for key, value in vars(Duck).items() if key not in (name, "__dict__")}
+    )
+
+
+@pytest.mark.parametrize("name", ["__add__", "copy", "__array_ufunc__", "__array_function__"])
+def test_an_array_type_that_lacks_what_it_needs_is_refused_by_name(fresh, name):
+    registry, kind = fresh(only=frozenset()), without(name)
+    with one_warning(
+        rf"validate failed with PluginError: register_array_types gave .*Lame'>, which has no {name};"
+    ):
+        plugin = registry.loader.load_object(registry, Giving([Scale], array_types=[kind]), "lame")
+    assert (plugin.status, plugin.array_types) == ("failed", ())
+    with pytest.raises(
+        UnsupportedTypeError, match=rf"is not supported.*; plugin lame has failed: .* has no {name};"
+    ):
+        Variable(kind([1.0]))
+
+
+@pytest.mark.parametrize("name", ["shape", "dtype", "ndim", "size"])
+def test_an_array_of_a_registered_type_without_what_arrays_have_is_refused_by_name(fresh, name):
+    registry, kind = fresh(only=frozenset()), without(name)
+    assert registry.loader.load_object(registry, Giving([Scale], array_types=[kind]), "lame").error is None
+    with pytest.raises(
+        UnsupportedTypeError, match=rf"Lame'> is registered as an array type, but this one has no {name}$"
+    ):
+        Variable(kind([1.0]))
+
+
+class Everything(abc.ABCMeta):
+    __subclasscheck__ = lambda cls, other: True  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (object, "takes every object for its own"),
+        (collections.abc.Hashable, "takes every object for its own"),
+        (Everything("All", (Duck,), {}), "takes every object for its own"),
+        (type, "has no __add__ and no copy and no __array_ufunc__ and no __array_function__;"),
+        (int, "has no copy and no __array_ufunc__"),
+        (list, "has no __array_ufunc__ and no __array_function__;"),
+        (dict, "has no __add__"),
+        (numbers.Number, "has no __add__"),
+        (collections.abc.Sequence, "has no __add__"),
+        (np.ndarray, "is known without it; leave it out"),
+        (np.generic, "is known without it; leave it out"),
+        (np.ma.MaskedArray, "is known without it; leave it out"),
+        (Variable, "is known without it; leave it out"),
+    ],
+)
+def test_what_is_no_array_type_of_its_own_is_refused(kind, reason):
+    plugin = load_into(Registry(), Giving(array_types=[kind]))
+    assert (plugin.status, plugin.phase) == ("failed", "validate")
+    assert reason in str(plugin.error)
+
+
+def test_numpys_functions_reach_an_array_type_or_are_refused_with_what_it_lacks(fresh):
+    registry = fresh(only=frozenset())
+    registry.loader.load_object(registry, Giving([Scale], array_types=[Duck, Wrapped]), "ducks")
+    x = Variable(Duck([1.0, 2.0]))
+    with pytest.raises(TypeError, match="does not support ufuncs") as raised:
+        x.sum()
+    assert any(re.search(r"Duck'> has __array_ufunc__ = None", note) for note in raised.value.__notes__)
+    with pytest.raises(
+        GradientError, match=r"starts from np\.ones_like .*Duck'> is not taken.*set grad first"
+    ):
+        ops.scale(x).backward()
+    y = Variable(Wrapped([1.0, 2.0, 4.0]))
+    total = (y * y).sum()
+    assert type(total.data) is Wrapped
+    total.backward()
+    assert type(y.grad) is Wrapped
+    np.testing.assert_array_equal(y.grad.values, [2, 4, 8])
+
+
+def test_no_built_in_operator_gives_a_wrong_value_of_an_array_type_that_refuses_numpy(fresh):
+    registry = fresh(only=frozenset())
+    registry.loader.load_object(registry, Giving(array_types=[Duck]), "ducks")
+    values = np.array([1.0, 2.0])
+    answered = set()
+    for operator in registry.plugin("ops_builtin").operators:
+        for inputs in ([0], [0, 0], [0, 2.0]):
+            try:
+                y = operator.helper(*(Variable(Duck(values)) if x == 0 else x for x in inputs))
+            except Exception:  # whatever it is, it is no value
+                continue
+            expected = operator.helper(*(values if x == 0 else x for x in inputs)).data
+            assert type(y.data) is Duck, operator.name
+            np.testing.assert_array_equal(y.data.values, expected, err_msg=operator.name)
+            answered.add(operator.name)
+    assert {"add", "multiply", "square"} <= answered
+
+
+class Wrapped(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array type that NumPy's functions reach."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    shape = property(lambda self: self.values.shape)
+    dtype = property(lambda self: self.values.dtype)
+    ndim = property(lambda self: self.values.ndim)
+    size = property(lambda self: self.values.size)
+
+    def copy(self):
+        return Wrapped(self.values.copy())
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return Wrapped(getattr(ufunc, method)(*_values(inputs), **kwargs))
+
+    def __array_function__(self, function, types, args, kwargs):
+        return Wrapped(function(*_values(args), **kwargs))
+
+    def __getitem__(self, index):
+        return Wrapped(self.values[index])
+
+    def reshape(self, *shape):
+        return Wrapped(self.values.reshape(*shape))
+
+
+def _values(args):
+    return [arg.values if isinstance(arg, Wrapped) else arg for arg in args]
+
+
+def test_a_result_of_forward_that_is_no_array_and_of_no_registered_type_is_refused(fresh):
+    class Odd(Function):
+        def forward(self, x):
+            return Duck(x)
+
+        def backward(self, gy):
+            return gy
+
+    registry = fresh(only=frozenset())
+    registry.loader.load_object(registry, Giving([Odd]), "odd")
+    with pytest.raises(
+        UnsupportedTypeError, match=r"operator 'odd' .*: forward returned <class .*Duck'>; return"
+    ):
+        ops.odd(variable(1.0))
 
 
 def test_constant_functions_of_a_plugin_give_plain_arrays(fresh):

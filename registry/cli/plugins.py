@@ -68,12 +68,8 @@ def _record(plugin: Plugin) -> dict[str, Any]:
         "load_time_ms": round(plugin.seconds * 1e3, 3),
         "file": plugin.file,
         "phase": plugin.phase,
-        "error": _reason(plugin),
+        "error": plugin.reason,
     }
-
-
-def _reason(plugin: Plugin) -> str | None:
-    return None if plugin.error is None else f"{type(plugin.error).__name__}: {plugin.error}"
 
 
 def _show(plugins: Iterable[Plugin], verbose: bool) -> None:
@@ -99,7 +95,7 @@ def _show(plugins: Iterable[Plugin], verbose: bool) -> None:
             names = ", ".join(sorted(operator.name for operator in plugin.operators))
             say(f"{plugin.name} offers {names}\n")
         if plugin.error is not None:
-            say(f"{plugin.name} failed to {plugin.phase}: {_reason(plugin)}", fg="red")
+            say(f"{plugin.name} failed to {plugin.phase}: {plugin.reason}", fg="red")
             if verbose:
                 say("".join(traceback.format_exception(plugin.error)))
 

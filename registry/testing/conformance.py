@@ -13,7 +13,7 @@ import numpy as np
 
 from registry.catalog import SESSION, Operator
 from registry.definition import make_operator
-from registry.errors import UnknownOperatorError, did_you_mean
+from registry.errors import UnknownOperatorError, did_you_mean, text_of
 from registry.state import default_registry
 from registry.testing.checks import CHECKS, Check
 from registry.testing.report import Report, Result
@@ -157,7 +157,8 @@ def find_operators(name: str | None = None) -> tuple[Operator, ...]:
         plugin = plugins[name]
         if plugin.status != "loaded":
             raise UnknownOperatorError(
-                f"plugin {plugin} {plugin.fate}" + (f": {plugin.error}" if plugin.error else "")
+                f"plugin {plugin} {plugin.fate}"
+                + (f": {text_of(plugin.error)}" if plugin.error is not None else "")
             )
         return plugin.operators
     if "." in name or name in registry.catalog.names:
