@@ -4,7 +4,7 @@ Each class also derives from the builtin that a caller would catch, so code that
 knows nothing of this package handles them as it handles NumPy's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
@@ -24,6 +24,14 @@ def text_of(error: BaseException | None) -> str:
         return str.__str__(str(error))
     except BaseException as another:  # not Ctrl-C: nobody waits for a text
         return f"{type_name(error)}, whose text is an error, too: {type_name(another)}"
+
+
+def lines_of(error: BaseException, lines: Callable[[BaseException], Iterable[str]]) -> str:
+    """Give what a function of `traceback` makes of an error; kind and text, where that fails."""
+    try:
+        return "".join(lines(error))
+    except BaseException:  # it asks the error's class, as `text_of` does
+        return f"{type_name(error)}: {text_of(error)}"
 
 
 def type_name(value: object) -> str:

@@ -43,7 +43,12 @@ def register_refused_functions() -> Mapping[str, str]:  # type: ignore[empty-bod
 
 @hookspec
 def register_array_types() -> Iterable[type]:  # type: ignore[empty-body]
-    """Give the types, besides `numpy.ndarray`, that may be the data of a Variable."""
+    """Give the types, besides `numpy.ndarray`, that may be the data of a Variable.
+
+    A type has ``+``, ``copy()``, ``__array_ufunc__`` and ``__array_function__``, by which NumPy's
+    functions reach it (None where they are to refuse it); its arrays have ``shape``, ``dtype``,
+    ``ndim`` and ``size``. What lacks one is refused by name.
+    """
 
 
 @hookspec

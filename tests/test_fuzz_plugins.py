@@ -60,6 +60,27 @@ class NoTextError(Exception):
     __str__ = __repr__ = raises(ValueError("no text"))
 
 
+class ExitingTextError(Exception):
+    """An error that ends the program where it is shown."""
+
+    __str__ = __repr__ = raises(SystemExit(0))
+
+
+class Compared:
+    """A function that is found in place of another, and compared by code of its own."""
+
+    __name__ = "compared"
+
+    def __call__(self, *args):
+        return args
+
+    def __hash__(self):
+        return hash(np.exp)
+
+    def __eq__(self, other):
+        raise RuntimeError("compared")
+
+
 class Shy(type):
     """The type of classes that refuse what one may ask."""
 
@@ -121,7 +142,8 @@ BAD = {
         for i, (key, value) in enumerate((
             ("name", 3), ("name", Asked()), ("implements", 3), ("implements", "np.exp"),
             ("implements", [np.exp]),
-            ("implements", Unhashable()), ("implements", Asked()), ("implements", np.add), ("method", 3),
+            ("implements", Unhashable()), ("implements", Asked()), ("implements", Compared()),
+            ("implements", np.add), ("method", 3),
             ("method", "data"), ("method", "a b"), ("saves", "xs"), ("saves", ("zs",)), ("saves", None),
             ("constants", 3), ("forward", 3), ("forward", None),
             ("forward", property(raises(ValueError("no")))),
@@ -159,6 +181,7 @@ def _then(items, error):
 ERRORS = {
     "division": ZeroDivisionError, "exit": lambda: SystemExit(3), "import": lambda: ImportError("gone"),
     "recursion": RecursionError, "memory": MemoryError, "no text": NoTextError, "stop": StopIteration,
+    "exiting text": ExitingTextError,
     "unicode": lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"),
     "warning": lambda: PluginWarning("mine"),
     "generator exit": GeneratorExit, "base": lambda: BaseException("any"), "empty": lambda: RegistryError(""),
@@ -180,8 +203,10 @@ OTHER_HOOKS = {
     "odd arguments": ("after_forward", hookimpl(lambda inputs: None)),
     "constants": ("register_constant_functions", hookimpl(lambda: [np.nextafter])),
     "odd constants": ("register_constant_functions", hookimpl(lambda: [3])),
+    "compared constants": ("register_constant_functions", hookimpl(lambda: [Compared()])),
     "unhashable constants": ("register_constant_functions", hookimpl(lambda: [Unhashable()])),
     "types": ("register_array_types", hookimpl(lambda: [own_type()])),
+    "every type": ("register_array_types", hookimpl(lambda: [object])),
     "odd types": ("register_array_types", hookimpl(lambda: [3])),
     "refusing types": ("register_array_types", hookimpl(lambda: [Shy("Refusing", (), {})])),
     "refused": ("register_refused_functions", hookimpl(lambda: {"numpy.put": "it writes"})),

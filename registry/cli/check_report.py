@@ -13,6 +13,7 @@ from rich.text import Text
 
 from registry.catalog import Operator, Plugin
 from registry.cli.output import column, console, on_terminal, say, show_table
+from registry.errors import lines_of
 from registry.testing import CHECKS, Report, Result
 
 BEFORE_ALL = "declarations"  # what fails before the first check
@@ -162,5 +163,5 @@ def _at_end(report: Report) -> bool:
 def why(plugin: Plugin) -> str:
     """Say why a plugin has no operators to check."""
     if plugin.error is not None:
-        return "".join(traceback.format_exception_only(plugin.error)).strip()
+        return lines_of(plugin.error, traceback.format_exception_only).strip()
     return "it offers no operator" if plugin.status == "loaded" else f"it is {plugin.status}"

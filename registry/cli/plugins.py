@@ -13,7 +13,7 @@ import typer
 
 from registry.catalog import Plugin
 from registry.cli.output import column, on_terminal, say, show_table, warn
-from registry.errors import PluginWarning
+from registry.errors import PluginWarning, lines_of
 from registry.installed import installed
 from registry.plugin_manager import PluginManager, Settings
 from registry.state import default_registry
@@ -97,7 +97,7 @@ def _show(plugins: Iterable[Plugin], verbose: bool) -> None:
         if plugin.error is not None:
             say(f"{plugin.name} failed to {plugin.phase}: {plugin.reason}", fg="red")
             if verbose:
-                say("".join(traceback.format_exception(plugin.error)))
+                say(lines_of(plugin.error, traceback.format_exception))
 
 
 def _row(plugin: Plugin) -> tuple[str, ...]:
