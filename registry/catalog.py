@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -48,10 +49,11 @@ class Operator:
     @property
     def source(self) -> str:
         """``file:line`` of the author's definition, as far as it is known."""
-        try:
+        with suppress(Exception):  # there is no file; or a class answers so, in messages to others
             return f"{inspect.getsourcefile(self.target)}:{inspect.getsourcelines(self.target)[1]}"
-        except Exception:  # no file; or the author's class answers with an error, which is not the reader's
-            return f"plugin {self.plugin}"
+        with suppress(Exception):
+            return f"module {self.target.__module__}"
+        return "unknown"
 
 
 @dataclass(frozen=True, eq=False)
