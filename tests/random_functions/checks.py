@@ -1,0 +1,384 @@
+"""Each way of the library compared with plain NumPy: the same text in a world of its own, and differences."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import registry
+from random_functions.program import Discarded, Program, World
+from registry import Variable
+from registry.testing.differences import central_slope
+
+BOUND = 1e6
+
+
+class Wrong(AssertionError):
+    """The library gave something else than plain NumPy, without a word."""
+
+
+class OtherError(Exception):
+    """The library raised an error that is none of its own, where plain NumPy works."""
+
+
+def called(f: Callable[..., Any], *args: Any) -> Any:
+    """Call something of the library, which may refuse."""
+    try:
+        return f(*args)
+    except registry.RegistryError:
+        raise
+    except Exception as error:
+        raise OtherError(f"{type(error).__name__}: {error}") from error
+
+
+def arrays(tree: Any) -> Iterator[Any]:
+    """Give the arrays and numbers of a structure, one by one."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, tuple | list):
+        for branch in tree:
+            yield from arrays(branch)
+    elif isinstance(tree, np.ndarray | np.generic | float | Variable):
+        yield tree
+
+
+def plainly(program: Program, args: list[Any], changes: tuple[str, ...] = (), last: Any = None) -> Any:
+    """Give what the function gives on arrays; `args` are then as it leaves them."""
+    try:
+        world = World(program, changes=changes)
+        _prepare(world, plain=True)
+        found = copy.deepcopy((last or _apply)(world.f, args, program))
+    except registry.RegistryError:
+        raise
+    except Exception as error:
+        raise Discarded(f"{type(error).__name__}: {error}") from error
+    if not all(np.all(np.abs(x) < BOUND) for x in arrays(found)):  # neither large nor NaN
+        raise Discarded("large")
+    return found
+
+
+def _apply(f: Any, args: list[Any], program: Program) -> Any:
+    return f(*args)
+
+
+def _prepare(world: World, *, plain: bool = False, by_helper: bool = False) -> None:
+    """Let the text call its operator: by forward alone, an instance, or the helper of its name."""
+    cls = world.names.get("FuzzedOperator")
+    if cls is None:
+        return
+    if by_helper:
+        registry.operator(cls)
+        world.names["apply"] = registry.ops.fuzzed_operator
+    else:
+        world.names["apply"] = (lambda x: cls().forward(x)) if plain else (lambda x: cls()(x))
+
+
+def moved(x: Any, direction: Any, t: float) -> Any:
+    """Give arguments a step further in a direction, in memory of their own."""
+    if isinstance(x, dict):
+        return {key: moved(branch, direction[key], t) for key, branch in x.items()}
+    if isinstance(x, tuple | list):
+        return type(x)(moved(a, b, t) for a, b in zip(x, direction, strict=True))
+    if direction is None or not isinstance(x, np.ndarray | float):
+        return copy.deepcopy(x) if isinstance(x, np.ndarray) else x
+    return np.asarray(x + t * direction) if isinstance(x, np.ndarray) else x + t * direction
+
+
+def inner(gradients: Any, direction: Any) -> float:
+    pairs = zip(arrays(gradients), arrays(direction), strict=True)
+    return float(sum(np.sum(registry.plain(g) * d) for g, d in pairs))
+
+
+def same(found: Any, expected: Any, what: str, rounding: float = 1e-9) -> None:
+    """Raise Wrong where numbers, shapes or dtypes differ."""
+    these, those = list(arrays(found)), list(arrays(expected))
+    if len(these) != len(those):
+        raise Wrong(f"{what} is {found}, not {expected}")
+    for a, b in zip(these, those, strict=True):
+        a, b = np.asarray(registry.plain(a)), np.asarray(b)
+        scale = rounding * (1 + np.max(np.abs(b), initial=0)) * (1e6 if b.dtype == np.float32 else 1)
+        if (a.dtype, a.shape) != (b.dtype, b.shape) or not np.allclose(a, b, rtol=0, atol=scale, equal_nan=True):
+            raise Wrong(f"{what} is {a!r}, not {b!r}")
+
+
+def number(found: float, expected: float, tolerance: float, what: str) -> None:
+    if not abs(found - expected) <= tolerance:
+        raise Wrong(f"{what} is {found}, not {expected} (within {tolerance:.1g})")
+
+
+class Case:
+    """A program at its arguments: what plain NumPy gives, and leaves of the arguments."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.choice = random.Random(program.seed)
+        self.names = World(program).names
+        self.args = program.drawn(program.rng(0), self.names)
+        self.direction = program.drawn(program.rng(1))
+        self.after = self.fresh()
+        self.value = plainly(program, self.after)
+        self.argnums = program.argnums
+
+    def fresh(self, t: float = 0.0) -> list[Any]:
+        return moved(self.args, self.direction, t)
+
+    def world(self, **how: Any) -> World:
+        world = World(self.program, **how)
+        by_helper = bool(self.program.seed % 2)
+        _prepare(world, by_helper=by_helper)
+        return world
+
+    def only(self, tree: list[Any]) -> tuple[Any, ...]:
+        return tuple(tree[i] for i in self.argnums)
+
+    def terms(self, weights: Any = None) -> Callable[[float], Any]:
+        """Give the result, or its parts weighed, as a function of the step in the direction."""
+
+        def at(t: float) -> Any:
+            values = list(arrays(plainly(self.program, self.fresh(t))))
+            parts = values if weights is None else [x * w for x, w in zip(values, arrays(weights), strict=True)]
+            return np.concatenate([np.ravel(part) for part in parts])
+
+        return at
+
+    def slope(self, found: float, what: str, weights: Any = None) -> int:
+        """Compare a derivative along the direction with differences; count it where these say something."""
+        if self.program.dtype != "float64":
+            return 0
+        slope = central_slope(self.terms(weights))
+        if slope.smooth:
+            number(found, slope.value, 1e-6 * (1 + slope.size) + slope.uncertainty, what)
+        return int(slope.smooth)
+
+    def curvature(self, found: float, what: str) -> int:
+        """Compare a second derivative along the direction with differences of two steps."""
+        at, (coarse, fine) = self.terms(), (2.0**-8, 2.0**-9)
+        here = float(at(0.0)[0])
+        second = [(float(at(h)[0]) - 2 * here + float(at(-h)[0])) / h**2 for h in (coarse, fine)]
+        value, apart = (4 * second[1] - second[0]) / 3, abs(second[1] - second[0])
+        rounding = 1e-10 * (1 + abs(here)) / fine**1.0
+        if apart <= 1e-2 * (1 + abs(value)):
+            number(found, value, 1e-6 * (1 + abs(value)) + 2 * apart + rounding, what)
+            return 1
+        return 0
+
+
+def gradients(program: Program) -> int:
+    """Value, gradient, and sometimes second derivative; and the arguments' arrays after the call."""
+    case = Case(program)
+    way = case.choice.choice((_by_value_and_grad, _by_value_and_grad, _by_hand, _by_jvp, _by_hvp))
+    args = case.fresh()
+    count = way(case, case.world().f, args)
+    same(args, case.after, "after the call, an argument")
+    return count + 1
+
+
+def _by_value_and_grad(case: Case, f: Any, args: list[Any]) -> int:
+    value, found = called(registry.value_and_grad(f, case.argnums), *args)
+    same(value, case.value, "the value")
+    return 1 + case.slope(inner(found, case.only(case.direction)), "the slope")
+
+
+def _by_hand(case: Case, f: Any, args: list[Any]) -> int:
+    xs = list(args)
+    leaves = [(i, Variable(x)) for i, x in enumerate(args) if isinstance(x, np.ndarray) and i in case.argnums]
+    for i, x in leaves:
+        xs[i] = x
+    y = called(f, *xs)
+    same(y, case.value, "the value on Variables")
+    if not isinstance(y, Variable) or len(leaves) != len(case.argnums):
+        return 1
+    called(y.backward)
+    pairs = [(x.grad, case.direction[i]) for i, x in leaves if x.grad is not None]
+    return 1 + case.slope(float(sum(np.sum(g * d) for g, d in pairs)), "the slope by backward")
+
+
+def _by_jvp(case: Case, f: Any, args: list[Any]) -> int:
+    g = partial(_filled, f, args, case.argnums)
+    value, tangent = called(registry.jvp, g, case.only(args), case.only(case.direction))
+    same(value, case.value, "the value of jvp")
+    return 1 + case.slope(float(tangent), "the tangent of jvp")
+
+
+def _filled(f: Any, args: list[Any], argnums: tuple[int, ...], *xs: Any) -> Any:
+    given = dict(zip(argnums, xs, strict=True))
+    return f(*(given.get(i, x) for i, x in enumerate(args)))
+
+
+def _by_hvp(case: Case, f: Any, args: list[Any]) -> int:
+    direction = case.only(case.direction)
+    found = called(registry.hvp(f, case.argnums), *args, direction)
+    return case.curvature(inner(found, direction), "the product with the Hessian") if case.program.dtype == "float64" else 0
+
+
+def vjp(program: Program) -> int:
+    """Whatever the caller does to values and gradients, the next gradient is the same."""
+    case = Case(program)
+    differentiate = partial(registry.vjp, case.world().f)
+    value, pull_back = called(differentiate, *(args := case.fresh()))
+    same(value, case.value, "the value")
+    seed = _weights(value, program.rng(2))
+    expected = called(called(differentiate, *case.fresh())[1], seed)
+    count = case.slope(inner(expected, case.direction), "the slope", seed)
+    kept = copy.deepcopy(seed)
+    spoil(value)
+    same(args, case.after, "after the value is written into, an argument")
+    for turn in ("first", "second"):
+        found = called(pull_back, seed)
+        same(found, expected, f"after the value is written into, the {turn} gradient")
+        spoil(found)
+        same(args, case.after, "after the gradient is written into, an argument")
+        same(seed, kept, "after pull_back, the gradient that it got")
+    value, auxiliary = called(registry.value_and_grad(lambda *xs: (_sum(f := case.world().f(*xs)), f), has_aux=True), *args)[0]
+    spoil(auxiliary)
+    same(args, case.after, "after the second part of the value is written into, an argument")
+    return count + 7
+
+
+def _sum(tree: Any) -> Any:
+    return sum(np.sum(np.sin(x)) for x in arrays(tree))
+
+
+def _weights(tree: Any, rng: np.random.Generator) -> Any:
+    if isinstance(tree, dict):
+        return {key: _weights(branch, rng) for key, branch in tree.items()}
+    if isinstance(tree, tuple | list):
+        return type(tree)(_weights(branch, rng) for branch in tree)
+    return np.asarray(rng.normal(size=np.shape(tree)), getattr(tree, "dtype", None))
+
+
+def spoil(tree: Any) -> None:
+    """Write into every array that may be written into."""
+    for x in arrays(tree):
+        if isinstance(x, np.ndarray) and x.flags.writeable:
+            x -= 0.375
+
+
+def compiled(program: Program) -> int:
+    """Called, changed, called again, with other numbers each time."""
+    choice = random.Random(program.seed)
+    differentiated = choice.random() < 0.5
+
+    def wrapped(f: Any) -> Any:
+        return registry.value_and_grad(f, program.argnums) if differentiated else f
+
+    def plain_call(f: Any, args: list[Any], program: Program) -> Any:
+        return wrapped(f)(*args)
+
+    expected = []
+    for call in range(len(program.changes) + 1):
+        changes = program.changes[:call]
+        args = program.drawn(program.rng(call), World(program, changes=changes).names)
+        try:
+            value = plainly(program, args, changes, plain_call)
+        except Discarded as error:
+            if call == 0 or "large" in str(error):
+                raise
+            value = error  # such as a name that is deleted
+        expected.append((value, args))
+    world = World(program)
+    f = registry.compile(wrapped(world.f))
+    for call, (value, after) in enumerate(expected):
+        if call:
+            world.change(program.changes[call - 1])
+        args = program.drawn(program.rng(call), world.names)
+        if isinstance(value, Discarded):
+            try:
+                found = f(*args)
+            except Exception:
+                return call
+            raise Wrong(f"call {call + 1} gives {found}, where plain NumPy raises {value}")
+        found = called(f, *args)
+        same(found, value, f"call {call + 1} of {f.__name__}")
+        same(args, after, f"after call {call + 1} of {f.__name__}, an argument")
+    return len(expected)
+
+
+def checkpointed(program: Program) -> int:
+    """With the same random numbers as without it, also after something has changed in between."""
+    case = Case(program)
+    results = []
+    for checkpoint in (None, registry.checkpoint):
+        world = World(program, checkpoint=checkpoint)
+        args = case.fresh()
+        try:
+            results.append(_with_gradient(program, case, world, args))
+        except registry.RegistryError as error:
+            if checkpoint is None:  # checkpoint is not what refuses it
+                raise Discarded(f"{error}") from error
+            raise
+        except Exception as error:
+            raise (Discarded if checkpoint is None else OtherError)(f"{type(error).__name__}: {error}") from error
+    (value, found, following), (checked, again, then) = results
+    same(value, case.value, "the value")
+    same(checked, value, "the value of checkpoint")
+    if program.changes and _unseen(program, case):
+        raise Discarded("no value tells of the change")
+    same(again, found, "the gradient through checkpoint")
+    same(then, following, "the random number after the gradient")
+    return 3
+
+
+def _with_gradient(program: Program, case: Case, world: World, args: list[Any]) -> Any:
+    value, pull_back = registry.vjp(partial(_filled, world.f, args, case.argnums), *case.only(args))
+    for change in program.changes:
+        world.change(change)
+    return value, pull_back(np.ones_like(value)), world.names["NEXT"]()
+
+
+def _unseen(program: Program, case: Case) -> bool:
+    """Say that the function gives the same after the change."""
+    try:
+        value = plainly(program, case.fresh(), program.changes)
+    except Discarded:
+        return False
+    return bool(np.all(value == case.value))
+
+
+def operators(program: Program) -> int:
+    """First and second derivatives; and no gradient, argument or value is written into."""
+    case = Case(program)
+    f, args, seed = case.world().f, case.fresh(), np.array(1.5)
+    if case.choice.random() < 0.6:
+        return _by_hvp(case, f, args) + _unchanged(case, args)
+    value, pull_back = called(registry.vjp, f, *args)
+    same(value, case.value, "the value")
+    found = [called(pull_back, seed) for _ in range(2)]
+    for gradient in found:
+        number(inner(gradient, case.direction), 1.5 * inner(found[0], case.direction) / 1.5, 1e-9, "again, the slope")
+    same(seed, np.array(1.5), "after pull_back, the gradient that it got")
+    return case.slope(inner(found[0], case.direction) / 1.5, "the slope") + _unchanged(case, args) + 2
+
+
+def _unchanged(case: Case, args: list[Any]) -> int:
+    same(args, case.args, "after the gradient, an argument")
+    return 1
+
+
+def shrunk(check: Callable[[Program], int], program: Program) -> tuple[Program, Wrong]:
+    """Give the program without what its failure does not need, and how it fails."""
+    failure = _failure(check, program)
+    assert failure is not None, "the failure does not repeat"
+    for smaller in program.smaller():
+        if (found := _failure(check, smaller)) is not None:
+            return shrunk(check, smaller)
+    return program, failure
+
+
+def _failure(check: Callable[[Program], int], program: Program) -> Wrong | None:
+    try:
+        check(program)
+    except Wrong as error:
+        return error
+    except (Discarded, OtherError, registry.RegistryError):
+        pass
+    return None
+
+
+CHECKS = {"gradients": gradients, "compiled": compiled, "checkpoint": checkpointed, "vjp": vjp, "operators": operators}

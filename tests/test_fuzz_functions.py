@@ -1,0 +1,100 @@
+"""Random functions as people write them, compared with plain NumPy; long runs by hand:
+
+    python tests/test_fuzz_functions.py 20000             # so many of new ones, and what was refused
+    python tests/test_fuzz_functions.py compiled 17       # one again, by its kind and seed
+"""  # fmt: skip
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from random_functions import CHECKS, Discarded, Wrong, drawn
+from random_functions.checks import OtherError, shrunk
+from scale import SCALE, scaled
+
+import registry
+
+# How many of each kind are tried every day: together about a minute.
+EVERY_DAY = {"gradients": 300, "compiled": 300, "checkpoint": 200, "vjp": 200, "operators": 300}
+
+
+class Tally:
+    """What became of programs, in all and by what they tried."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.features: dict[str, Counter[str]] = {}
+        self.errors: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.comparisons = 0
+
+    def try_one(self, kind: str, seed: int) -> None:
+        program, message = drawn(kind, seed), ""
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.comparisons += CHECKS[kind](program)
+            outcome = "agrees"
+        except Discarded as error:
+            outcome, message = "discarded", ""
+        except registry.RegistryError as error:
+            outcome, message = "refused", f"{type(error).__name__}: {error}"
+        except OtherError as error:
+            outcome, message = "other error", f"{error}"
+        except Wrong as error:
+            outcome = "wrong"
+            self.wrong.append(f"{kind} {seed}: {error}")
+        self.outcomes[outcome] += 1
+        if outcome == "other error":
+            self.errors[message.split("\n")[0][:150]] += 1
+        for feature in program.all_features:
+            self.features.setdefault(feature, Counter())[outcome] += 1
+
+
+def report(kind: str, seed: int) -> str:
+    """Give a failing program, as small as it still fails, and how to repeat it."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program, failure = shrunk(CHECKS[kind], drawn(kind, seed))
+    changes = "".join(f"# then: {change}\n" for change in program.changes)
+    return f"{program.text}{changes}{failure}\nrepeat: python tests/test_fuzz_functions.py {kind} {seed}"
+
+
+@pytest.mark.parametrize("kind", EVERY_DAY)
+def test_functions_agree_with_plain_numpy_or_are_refused(kind):
+    tally, first = Tally(), 0 if SCALE == 1 else secrets.randbelow(2**40)
+    for seed in range(first, first + scaled(EVERY_DAY[kind])):
+        tally.try_one(kind, seed)
+        if tally.wrong:
+            pytest.fail(report(kind, seed))
+    assert tally.outcomes["agrees"] > 0.2 * tally.outcomes.total()
+
+
+def main(count: int) -> None:
+    """Try so many programs, and print what became of them and of what they tried."""
+    started, first, per_day = time.perf_counter(), secrets.randbelow(2**40), sum(EVERY_DAY.values())
+    first = int(os.environ.get("FIRST", first))
+    for kind, share in EVERY_DAY.items():
+        tally, begun = Tally(), time.perf_counter()
+        for seed in range(first, first + round(count * share / per_day)):
+            tally.try_one(kind, seed)
+        print(f"{kind}: {tally.outcomes.total():,} programs, {tally.comparisons:,} comparisons, {dict(tally.outcomes)}, {time.perf_counter() - begun:.0f} s")
+        for feature, outcomes in sorted(tally.features.items()):
+            print(f"  {feature:40}", dict(outcomes))
+        print(*(f"  {n:4} {message}" for message, n in tally.errors.most_common(40)), sep="\n")
+        print(*tally.wrong, sep="\n")
+    print(f"in {time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(report(sys.argv[1], int(sys.argv[2])))
+    else:
+        main(int(sys.argv[1]))
