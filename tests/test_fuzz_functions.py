@@ -12,10 +12,11 @@ import sys
 import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from random_functions import CHECKS, Discarded, Wrong, drawn
+from random_functions import CHECKS, Discarded, Program, Wrong, drawn
 from random_functions.checks import OtherError, shrunk
 from scale import SCALE, scaled
 
@@ -25,6 +26,14 @@ import registry
 EVERY_DAY = {"gradients": 300, "compiled": 300, "checkpoint": 200, "vjp": 200, "operators": 300}
 
 
+@contextmanager
+def quiet():
+    """Let overflows and warnings of programs pass."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 class Tally:
     """What became of programs, in all and by what they tried."""
 
@@ -32,14 +41,13 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         self.features: dict[str, Counter[str]] = {}
         self.errors: Counter[str] = Counter()
-        self.wrong: list[str] = []
+        self.wrong: list[tuple[Program, Wrong]] = []
         self.comparisons = 0
 
     def try_one(self, kind: str, seed: int) -> None:
         program, message = drawn(kind, seed), ""
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 self.comparisons += CHECKS[kind](program)
             outcome = "agrees"
         except Discarded as error:
@@ -50,7 +58,7 @@ class Tally:
             outcome, message = "other error", f"{error}"
         except Wrong as error:
             outcome = "wrong"
-            self.wrong.append(f"{kind} {seed}: {error}")
+            self.wrong.append((program, error))
         self.outcomes[outcome] += 1
         if outcome == "other error":
             self.errors[message.split("\n")[0][:150]] += 1
@@ -58,13 +66,13 @@ class Tally:
             self.features.setdefault(feature, Counter())[outcome] += 1
 
 
-def report(kind: str, seed: int) -> str:
+def report(program: Program, failure: Wrong) -> str:
     """Give a failing program, as small as it still fails, and how to repeat it."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program, failure = shrunk(CHECKS[kind], drawn(kind, seed))
-    changes = "".join(f"# then: {change}\n" for change in program.changes)
-    return f"{program.text}{changes}{failure}\nrepeat: python tests/test_fuzz_functions.py {kind} {seed}"
+    with quiet():
+        small, failure = shrunk(CHECKS[program.kind], program, failure)
+    changes = "".join(f"# then: {change}\n" for change in small.changes)
+    repeat = f"python tests/test_fuzz_functions.py {program.kind} {program.seed}"
+    return f"{' + '.join(sorted(small.all_features))}\n{small.text}{changes}{failure}\nrepeat: {repeat}\n"
 
 
 @pytest.mark.parametrize("kind", EVERY_DAY)
@@ -73,7 +81,7 @@ def test_functions_agree_with_plain_numpy_or_are_refused(kind):
     for seed in range(first, first + scaled(EVERY_DAY[kind])):
         tally.try_one(kind, seed)
         if tally.wrong:
-            pytest.fail(report(kind, seed))
+            pytest.fail(report(*tally.wrong[0]))
     assert tally.outcomes["agrees"] > 0.2 * tally.outcomes.total()
 
 
@@ -89,12 +97,14 @@ def main(count: int) -> None:
         for feature, outcomes in sorted(tally.features.items()):
             print(f"  {feature:40}", dict(outcomes))
         print(*(f"  {n:4} {message}" for message, n in tally.errors.most_common(40)), sep="\n")
-        print(*tally.wrong, sep="\n")
+        print(*(report(*wrong) for wrong in tally.wrong), sep="\n")
     print(f"in {time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        print(report(sys.argv[1], int(sys.argv[2])))
+        again = Tally()
+        again.try_one(sys.argv[1], int(sys.argv[2]))
+        print(*(report(*wrong) for wrong in again.wrong), again.outcomes)
     else:
         main(int(sys.argv[1]))

@@ -6,6 +6,6 @@ from a seed and makes their worlds, `checks` compares each way with plain NumPy.
 """
 
 from random_functions.checks import CHECKS, Wrong
-from random_functions.program import Discarded, drawn
+from random_functions.program import Discarded, Program, drawn
 
-__all__ = ["CHECKS", "Discarded", "Wrong", "drawn"]
+__all__ = ["CHECKS", "Discarded", "Program", "Wrong", "drawn"]

@@ -112,19 +112,15 @@ BACKWARD = {
     "pickle of x": "x = pickle.loads(pickle.dumps(self.xs[0]))\nreturn gy * ({d})",
     "list of x": "x = np.array(self.xs[0].tolist())\nreturn gy * ({d})",
     "array of x": "x = np.asarray(self.xs[0])\nreturn gy * ({d})",
-    "item of x": "x = self.xs[0] * 0 + self.xs[0].item(0)\nreturn gy * ({d})",
+    "item of x": "x = self.xs[0]\nreturn gy * ({d}) + np.ravel(x)[0] - x.item(0)",
     "float of x": "x = self.xs[0]\nreturn gy * ({d}) + float(np.sum(x)) - np.sum(x)",
-    "text of x": "x = self.xs[0]\nreturn gy * ({d}) + float(str(np.sum(x)).strip('variable()')) - np.sum(x)",
-    "stop_gradient": "x = stop_gradient(self.xs[0])\nreturn gy * ({d})",
     "data of x": "x = getattr(self.xs[0], 'data', 1) if type(self.xs[0]) is not np.ndarray else self.xs[0]\nreturn gy * ({d})",
-    "no_grad": "with no_grad():\n    return gy * {k}",
     "branch": "x = self.xs[0]\nif np.sum(x) > 0:\n    return gy * {k}\nreturn {k} * gy",
     "returns None": "gy * {k}",
     "returns None at times": "if np.sum(self.xs[0]) > 0:\n    return gy * {k}",
     "keeps": "self.later = gy * {k}\nreturn self.later",
     "tuple": "return (gy * {k},)",
     "list": "return [gy * {k}]",
-    "shares": "self.g = getattr(self, 'g', gy * {k})\nreturn self.g",
 }  # fmt: skip
 
 

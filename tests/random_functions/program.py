@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import linecache
 import random
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from random_functions.expressions import SHAPES, Expressions
 from random_functions.operators import indented, operator_text
 from random_functions.outside import COMMON, OWN, reading
 
+# Python does not tell whether `y *= 2` writes to a result that has another name, too: `y` is bound anew.
+SECOND_NAMES = False
 FILE = "<random function>"  # whose lines errors show
 
 
@@ -69,11 +72,15 @@ class Program:
         names = [*dict.fromkeys(name for block in self.body for name in block.names)]
         function = self.layout.format(
             arguments=", ".join(self.arguments), results=", ".join(names) + ",",
-            body="\n".join(block.text for block in self.body).replace("\n", "\n    "),
+            body="\n".join(block.text for block in self.body).replace("\n", "\n" + self.indentation),
         )  # fmt: skip
         if self.enclosing:
             function = "def enclosing():\n" + indented(f"{self.enclosing}\n{function}\nreturn f") + "f = enclosing()"
         return f"{OWN}\n{self.declared}\n{function}\n"
+
+    @property
+    def indentation(self) -> str:
+        return self.layout[: self.layout.index("{body}")].rpartition("\n")[2]
 
     @property
     def all_features(self) -> set[str]:
@@ -163,23 +170,32 @@ def _common() -> dict[str, Any]:
 class _Draft:
     """Draws the blocks of a body one by one."""
 
-    def __init__(self, rng: random.Random, names: dict[str, str]) -> None:
+    def __init__(self, rng: random.Random, names: dict[str, str], numbers: Collection[str]) -> None:
         self.rng = rng
         self.expressions = Expressions(rng, names)
         self.count = 0
+        self.results: set[str] = set()
+        self.numbers = numbers
 
     def block(self, templates: tuple[str, ...], features: tuple[str, ...], name: str = "{new}", shape: str = "", **given: str) -> Block:
         """Fill templates, one after the other: each may use what those before it gave as {source} and {t}."""
-        shape = shape or self.rng.choice("spvvmm")
+        shape = shape or self.expressions.names[self.array()]
         self.count += 1
         given |= {"new": f"a{self.count}", "i": str(self.count)}
         *before, template = templates
         for part in before:
             given["source"] = self.expressions.filled(part, shape, **given)
-        text = self.expressions.filled(template, shape, 2, **given).replace("box", f"box{self.count}")
-        new = name.format(**given).replace("box", f"box{self.count}")
+        text = re.sub(r"\bbox\b", f"box{self.count}", self.expressions.filled(template, shape, 2, **given))
+        new = re.sub(r"\bbox\b", f"box{self.count}", name.format(**given))
+        if new not in self.expressions.names:
+            self.results.add(new)
         self.expressions.names[new] = shape
         return Block(text, (new,), features)
+
+    def array(self, without: Collection[str] = ()) -> str:
+        """Give a name that stands for an array, if possible, and none of some."""
+        names = [name for name in self.expressions.names if name not in without]
+        return self.rng.choice([name for name in names if name not in self.numbers] or names)
 
     def control(self) -> Block:
         what = self.rng.choice(list(pieces.CONTROL))
@@ -189,16 +205,25 @@ class _Draft:
         what = self.rng.choice(list(pieces.COPIES))
         return self.block((pieces.COPIES[what], "{new} = {source}"), (f"copy: {what}",))
 
-    def written(self, sources: dict[str, str] = {**pieces.SHARED, "result": "{x} * 1.0", **pieces.COPIES}) -> Block:  # noqa: B006
-        source, target = self.rng.choice(list(sources)), self.rng.choice(list(pieces.TARGETS))
-        how = self.rng.choice(list(pieces.IN_PLACE))
+    def written(self) -> Block:
+        """Write into an argument or result under another name, a view, a copy, or a new result."""
+        kinds = {"name": pieces.NAMES, "view": pieces.VIEWS, "copy": {**pieces.COPIES, "result": "{x} * 1.0"}}
+        kind = self.rng.choice(("name", "view", "copy"))
+        source, target = self.rng.choice(list(kinds[kind])), self.rng.choice(list(pieces.TARGETS))
+        how, old = self.rng.choice(list(pieces.IN_PLACE)), self.array()
+        if not SECOND_NAMES and (
+            (kind == "name" and old in self.results)
+            or (how in pieces.BY_SECOND_NAMES and (kind == "copy" or old in self.results))
+        ):
+            return self.written()
         setup, place = pieces.TARGETS[target]
         features = (f"written: {source}", f"in: {target}", f"by: {how}")
         how = pieces.IN_PLACE[how].replace("{t}", place)
-        return self.block((sources[source], f"{setup}\n{how}"), features, place)
+        shape = self.expressions.names[old]
+        return self.block((kinds[kind][source], f"{setup}\n{how}"), features, place, shape, old=old)
 
     def argument_written(self) -> Block:
-        name = self.rng.choice(list(self.expressions.names))
+        name = self.array(self.results)
         how = self.rng.choice(list(pieces.IN_PLACE))
         shape = self.expressions.names[name]
         return self.block((pieces.IN_PLACE[how],), ("written: argument", f"by: {how}"), name, shape, t=name)
@@ -224,7 +249,7 @@ def drawn(kind: str, seed: int) -> Program:
             its, {name: {"float": "s", "constant": "v", "integers": "v"}.get(its, its)}
         )  # fmt: skip
     start = Block("pass", tuple(names))
-    draft = _Draft(rng, names)
+    draft = _Draft(rng, names, {name for name, its in arguments.items() if its == "float"})
     program = Program(kind, seed, arguments, "", "", (start,), "def f({arguments}):\n    {body}\n    return total(({results}))")
     return _DRAWN[kind](program, rng, draft)
 
@@ -246,10 +271,10 @@ def _gradients(program: Program, rng: random.Random, draft: _Draft) -> Program:
 def _vjp(program: Program, rng: random.Random, draft: _Draft) -> Program:
     """Of several results, some of which share memory with arguments and with each other."""
     program = _gradients(program, rng, draft)
-    shared = [draft.block((source, "{new} = {source}"), (f"given: {name}",)) for name, source in rng.sample(list(pieces.SHARED.items()), 2)]
+    shared = [draft.block((source, "{new} = {source}"), (f"given: {name}",)) for name, source in rng.sample(list({**pieces.NAMES, **pieces.VIEWS}.items()), 2)]
     given = rng.choice(("({results})", "[{results}]", "dict(enumerate(({results})))", "({results})[-1]", "[({results})]"))
     arguments = {name: kind if kind in MOVING else "v" for name, kind in program.arguments.items()}
-    return replace(program, body=(*program.body[:2], *shared), arguments=arguments, layout=f"def f({{arguments}}):\n    {{body}}\n    return {given}")
+    return replace(program, body=(*program.body, *shared), arguments=arguments, layout=f"def f({{arguments}}):\n    {{body}}\n    return {given}")
 
 
 def _compiled(program: Program, rng: random.Random, draft: _Draft) -> Program:
@@ -305,18 +330,18 @@ def _checkpoint(program: Program, rng: random.Random, draft: _Draft) -> Program:
         changes = [rng.choice(read.changes)]
         blocks.append(draft.block(("{new} = " + read.use,), (read.feature, read.held)))
     blocks += [draw() for draw in rng.choices((draft.control, draft.copied, draft.written), (4, 1, 1), k=rng.randrange(3))]
-    if "        {body}" in layout:
-        blocks = [block._replace(text=block.text.replace("\n", "\n    ")) for block in blocks]
     return replace(program, declared=declared, layout=layout, body=(*program.body, *blocks), changes=tuple(changes), zeros=steady)
 
 
 def _operators(program: Program, rng: random.Random, draft: _Draft) -> Program:
     shape = rng.choice("svm")
     text, features = operator_text(rng, SHAPES[shape])
-    uses = ("{new} = apply(x)", "{new} = apply(x) * {x}", "{new} = apply(x) + x", "{new} = apply(np.sin(x) + {x})", "{new} = apply(apply(x))", "{new} = apply(x) * apply({x})")
+    uses = ("{new} = apply(x)", "{new} = apply(x) * {x}", "{new} = apply(x) + x", "{new} = apply(np.sin(x) + {x})", "{new} = apply(apply(x))", "{new} = apply(x) * apply({x})",
+        "{new} = apply(np.sin(x)) + np.cos(x)", "{new} = np.sin(x) * 1.0 + apply(np.tanh(x))")
+    layout = program.layout if rng.random() < 0.7 else "def f({arguments}):\n    {body}\n    return ({results})[0]"
     draft.expressions.names = {"x": shape}
     used = draft.block((rng.choice(uses),), features, shape=shape)
-    return replace(program, arguments={"x": shape}, declared=text, body=(Block("pass", ("x",)), used))
+    return replace(program, arguments={"x": shape}, declared=text, body=(Block("pass", ()), used), layout=layout)
 
 
 _DRAWN = {"gradients": _gradients, "compiled": _compiled, "checkpoint": _checkpoint, "vjp": _vjp, "operators": _operators}

@@ -41,9 +41,15 @@ CONTROL = {
     "attribute grows": "box = types.SimpleNamespace(k=1.0)\nbox.k *= {x}\nbox.k += {x}\n{new} = box.k",
 }  # fmt: skip
 
-# Each gives {new} from {old}, whose memory it is, or may be.
-SHARED = {
-    "alias": "{old}", "[...]": "{old}[...]", "[:]": "{old}[:]", "reshape": "{old}.reshape({old}.shape)",
+# Each gives {new} from {old}: itself, under another name; its memory, or what may be its memory; a copy.
+NAMES = {
+    "alias": "{old}", "list entry": "[{old}][0]", "conditional": "({old} if True else 1.0)", "function": "(lambda t: t)({old})",
+    "default": "(lambda t={old}: t)()", "replace": "dataclasses.replace(Held(k=0.0), k={old}).k", "copy of list": "[{old}].copy()[0]",
+    "copy of dict": "copy.copy({{'k': {old}}})['k']", "copy of namespace": "copy.copy(types.SimpleNamespace(k={old})).k",
+    "checkpoint": "checkpoint(lambda t: t)({old})",
+}  # fmt: skip
+VIEWS = {
+    "[...]": "{old}[...]", "[:]": "{old}[:]", "reshape": "{old}.reshape({old}.shape)",
     "np.reshape": "np.reshape({old}, np.shape({old}))", "ravel": "np.ravel({old}).reshape({old}.shape)",
     "T.T": "{old}.T.T", "np.transpose": "np.transpose(np.transpose({old}))", "squeeze": "np.squeeze({old})",
     "expand_dims": "np.expand_dims({old}, 0)[0]", "newaxis": "{old}[None][0]", "real": "{old}.real",
@@ -51,28 +57,25 @@ SHARED = {
     "moveaxis": "np.moveaxis({old}, 0, 0)", "swapaxes": "np.swapaxes({old}, 0, 0)",
     "flip": "np.flip(np.flip({old}))", "[::-1]": "{old}[::-1][::-1]", "split": "np.split({old}, [0])[1]",
     "array_split": "np.array_split({old}, 1)[0]", "broadcast_arrays": "np.broadcast_arrays({old}, {old})[0]",
-    "view": "{old}.view()", "list entry": "[{old}][0]", "conditional": "({old} if True else 1.0)",
-    "function": "(lambda t: t)({old})", "default": "(lambda t={old}: t)()", "ravel method": "{old}.ravel().reshape({old}.shape)",
-    "of a result": "({old} * 1.0)[...]", "alias of a result": "(kept{i} := {old} * 1.0)", "nan_to_num": "np.nan_to_num({old}, copy=False)",
+    "view": "{old}.view()", "ravel method": "{old}.ravel().reshape({old}.shape)",
+    "of a result": "({old} * 1.0)[...]", "nan_to_num": "np.nan_to_num({old}, copy=False)",
     "rot90": "np.rot90({old}, 0)", "astype": "{old}.astype({old}.dtype, copy=False)", "rollaxis": "np.rollaxis({old}, 0)",
     "vsplit": "np.vstack(np.vsplit({old}, 1))", "unstack": "list({old}[None])[0]", "as_contiguous": "np.ascontiguousarray({old})",
     "matrix_transpose": "np.matrix_transpose(np.matrix_transpose({old}))", "where index": "{old}[np.arange(len({old}))]",
-    "checkpoint": "checkpoint(lambda t: t)({old})", "checkpoint of a view": "checkpoint(lambda t: t[...])({old})",
+    "checkpoint of a view": "checkpoint(lambda t: t[...])({old})",
 }  # fmt: skip
 COPIES = {
     "copy": "{old}.copy()", "np.copy": "np.copy({old})", "copy.copy": "copy.copy({old})",
     "deepcopy": "copy.deepcopy({old})", "deepcopy of list": "copy.deepcopy([{old}, 1])[0]",
-    "copy of dict": "copy.copy({{'k': {old}}})['k']", "deepcopy of dict": "copy.deepcopy({{'k': {old}}})['k']",
+    "deepcopy of dict": "copy.deepcopy({{'k': {old}}})['k']",
     "deepcopy of namespace": "copy.deepcopy(types.SimpleNamespace(k={old})).k", "times 1": "{old} * 1",
     "np.array": "np.array({old})", "plus": "+{old}", "pickle": "pickle.loads(pickle.dumps({old}))",
     "deepcopy of a result": "copy.deepcopy({old} * 2.0)", "copy.copy of a result": "copy.copy({old} * 2.0)",
     "deepcopy of partial": "copy.deepcopy(functools.partial(np.multiply, {old}))(1.0)",
-    "replace": "dataclasses.replace(Held(k=0.0), k={old}).k", "deepcopy of dataclass": "copy.deepcopy(Held(k={old})).k",
-    "copy of list": "[{old}].copy()[0]", "flatten": "{old}.flatten().reshape({old}.shape)",
+    "deepcopy of dataclass": "copy.deepcopy(Held(k={old})).k",
+    "flatten": "{old}.flatten().reshape({old}.shape)",
     "asdict": "dataclasses.asdict(Held(k={old}))['k']", "deepcopy twice": "copy.deepcopy(copy.deepcopy({old} + 1.0))",
-    "__copy__": "{old}.__copy__()", "__deepcopy__": "{old}.__deepcopy__({{}})", "tolist": "np.array({old}.tolist())",
-    "item": "({old} * 0 + {old}.item(0))", "float": "({old} * 0 + float(np.sum({old})))", "repr": "({old} + float(str(np.sum({old}))))",
-    "stop": "({old} + 0 * float(np.max({old}) > 0))",
+    "__copy__": "{old}.__copy__()", "__deepcopy__": "{old}.__deepcopy__({{}})", "float": "({old} * 0 + float(np.sum({old})))",
 }  # fmt: skip
 IN_PLACE = {
     "+=": "{t} += {x}", "-=": "{t} -= {x}", "*=": "{t} *= 1.5", "/=": "{t} /= 2.0", "**=": "{t} **= 2",
@@ -89,6 +92,7 @@ IN_PLACE = {
     "in try": "try:\n    {t} += 1.0\nexcept KeyError:\n    pass", "setitem": "operator.setitem({t}, 0, 2.0)", "putmask": "np.putmask({t}, {t} > 0, 1.0)",
     "none": "pass",
 }  # fmt: skip
+BY_SECOND_NAMES = {"imul", "iadd", "__iadd__", "in a function", "walrus"}
 # Where the array lies that is written into: its place is set up from {source}, and read after that.
 TARGETS = {
     "name": ("{new} = {source}", "{new}"),
@@ -129,8 +133,7 @@ RANDOM = {
 }  # fmt: skip
 # What changes by itself, of which only another value tells.
 UNSTEADY = {
-    "counter": "(next(COUNT) * 0.125 + np.zeros({shape}))", "clock": "(time.perf_counter_ns() % 977 / 977 + np.zeros({shape}))",
-    "unseeded": "np.random.default_rng().random({shape})", "urandom": "(os.urandom(1)[0] / 256 + np.zeros({shape}))", "iterator": "(next(ITERATOR) + np.zeros({shape}))",
+    "counter": "(next(COUNT) * 0.125 + np.zeros({shape}))", "iterator": "(next(ITERATOR) + np.zeros({shape}))",
 }  # fmt: skip
 GENERATORS = """\
 class Noise:
