@@ -17,8 +17,9 @@ ANY = (
 )  # fmt: skip
 OF_SHAPE = {
     "s": (
-        "np.sum({v})", "np.mean({m})", "np.max({p})", "np.linalg.norm({v})", "({v} @ {v})", "np.dot({p}, {p})",
-        "np.reshape({v}, 3)[1]", "np.var({m})", "np.prod({p})", "np.trace({m} @ np.transpose({m}))",
+        "np.sum({v})", "np.mean({m})", "np.max({p})", "np.linalg.norm({v})", "({v} @ {v})",
+        "np.dot({p}, {p})", "np.reshape({v}, 3)[1]", "np.var({m})", "np.prod({p})",
+        "np.trace({m} @ np.transpose({m}))",
     ),
     "p": (
         "np.stack([{s}, {s}])", "({m} @ {v})", "np.mean({m}, axis=1)", "np.concatenate([{v}, {p}])[1:3]",
@@ -26,11 +27,12 @@ OF_SHAPE = {
     ),
     "v": (
         "np.sum({m}, axis=0)", "({p} @ {m})", "np.concatenate([{p}, {p}])[:3]", "np.cumsum({v})",
-        "np.flip({v})", "np.stack([{s}, {s}, {s}])", "np.roll({v}, 1)", "np.squeeze(np.transpose([{v}]))",
+        "np.flip({v})", "np.stack([{s}, {s}, {s}])", "np.roll({v}, 1)", "np.ravel(np.reshape({v}, (3, 1)))",
     ),
     "m": (
         "np.outer({p}, {v})", "np.stack([{v}, {v}])", "({m} * {v})", "np.reshape(np.tile({p}, 3), (2, 3))",
-        "np.transpose(np.reshape({m}, (3, 2)))", "(np.reshape({p}, (2, 1)) + {v})", "np.broadcast_to({v}, (2, 3))",
+        "np.transpose(np.reshape({m}, (3, 2)))", "(np.reshape({p}, (2, 1)) + {v})",
+        "np.broadcast_to({v}, (2, 3))",
     ),
 }  # fmt: skip
 CONSTANTS = {

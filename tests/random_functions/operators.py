@@ -1,5 +1,7 @@
 """Operators as authors may write them: what forward keeps on the instance, and what backward does with it."""
 
+# ruff: noqa: E501, an entry of a table stands in one line
+
 from __future__ import annotations
 
 import random
@@ -141,6 +143,8 @@ def operator_text(rng: random.Random, shape: tuple[int, ...]) -> tuple[str, tupl
     text = "def keep(owner, s):\n    owner.kept = s\n\nclass FuzzedOperator(Function):\n"
     if body:
         text += indented(body.format(d=slope, shape=shape))
-    text += indented("def forward(self, x):") + indented(f"s = {slope}\n{keeping.format()}\nreturn {value}", 2)
+    text += indented("def forward(self, x):") + indented(
+        f"s = {slope}\n{keeping.format()}\nreturn {value}", 2
+    )
     text += indented("def backward(self, gy):") + indented(backward, 2)
     return text, (f"kept: {kept}", f"backward: {back}")

@@ -4,6 +4,8 @@ A holder's declaration, reading and changes name its place by {i}; {a} is the th
 at first, {b} the other one. What is read is used on an array, by the thing's own use.
 """
 
+# ruff: noqa: E501, an entry of a table stands in one line
+
 from __future__ import annotations
 
 import random
@@ -40,7 +42,6 @@ HELD = {
     "dtype": (("np.dtype('float32')", "np.dtype('float64')"), "{x} * {h}.itemsize"),
     "range": (("range(2)", "range(3)"), "{x} * sum(k + 0.5 for k in {h})"),
 }  # fmt: skip
-ENTRY = ("{place} = {b}",)
 
 # Of each: its declaration, how it is read, and its changes.
 HOLDERS = {
@@ -243,11 +244,20 @@ def reading(rng: random.Random, i: int, holder: str | None = None) -> Reading:
 
     declared, enclosing = text(declaration), ""
     if holder == "enclosing":
-        enclosing = text("k{i} = {a}\ndef set{i}(other):\n    nonlocal k{i}\n    k{i} = other\nSET['k{i}'] = set{i}")
+        enclosing = text(
+            "k{i} = {a}\ndef set{i}(other):\n    nonlocal k{i}\n    k{i} = other\nSET['k{i}'] = set{i}"
+        )
     if holder == "argument":
         declared = text("ARG = Slotless({a})")
     if holder == "callable argument":
         declared = text("CALLED = [{a}]\ndef CALL():\n    return CALLED[0]")
     # What is read stands in a template once more, where braces would be places.
     escaped = text(read).replace("{", "{{").replace("}", "}}")
-    return Reading(f"outside: {holder}", f"held: {held}", declared, enclosing, use.replace("{h}", escaped), tuple(map(text, changes)))
+    return Reading(
+        f"outside: {holder}",
+        f"held: {held}",
+        declared,
+        enclosing,
+        use.replace("{h}", escaped),
+        tuple(map(text, changes)),
+    )

@@ -3,6 +3,8 @@
 {new} is a new name of the shape of {old}, an array that has a name already; {t} is what is written into.
 """
 
+# ruff: noqa: E501, an entry of a table stands in one line
+
 CONTROL = {
     "expression": "{new} = {x}",
     "for": "{new} = {x}\nfor i in range(3):\n    {new} = np.tanh({new}) + i * {x}",
@@ -25,8 +27,7 @@ CONTROL = {
     "list": "box = [{x}]\nbox.append({x})\n{new} = box[0] * box[-1]",
     "dict": "box = dict(a={x}, b={x})\nbox['a'] = box['a'] + box['b']\n{new} = sum(box.values())",
     "namespace": "box = types.SimpleNamespace(k={x})\nbox.k = box.k * {x}\n{new} = box.k",
-    "local class": "class Box{i}:\n    def __init__(self, k):\n        self.k = k\n    def __call__(self, t):\n"
-    "        return self.k * t\n{new} = Box{i}({x})({x})",
+    "local class": "class Box{i}:\n    def __init__(self, k):\n        self.k = k\n    def __call__(self, t):\n        return self.k * t\n{new} = Box{i}({x})({x})",
     "partial": "{new} = functools.partial(np.multiply, {x})({x})",
     "set": "{new} = {x}\nif id({new}) in {{id({old})}}:\n    {new} = {new} * 3.0",
     "identity": "{new} = {old}\nif {new} is {old}:\n    {new} = {new} * 3.0",
@@ -43,9 +44,11 @@ CONTROL = {
 
 # Each gives {new} from {old}: itself, under another name; its memory, or what may be its memory; a copy.
 NAMES = {
-    "alias": "{old}", "list entry": "[{old}][0]", "conditional": "({old} if True else 1.0)", "function": "(lambda t: t)({old})",
-    "default": "(lambda t={old}: t)()", "replace": "dataclasses.replace(Held(k=0.0), k={old}).k", "copy of list": "[{old}].copy()[0]",
-    "copy of dict": "copy.copy({{'k': {old}}})['k']", "copy of namespace": "copy.copy(types.SimpleNamespace(k={old})).k",
+    "alias": "{old}", "list entry": "[{old}][0]", "conditional": "({old} if True else 1.0)",
+    "function": "(lambda t: t)({old})", "default": "(lambda t={old}: t)()",
+    "replace": "dataclasses.replace(Held(k=0.0), k={old}).k", "copy of list": "[{old}].copy()[0]",
+    "copy of dict": "copy.copy({{'k': {old}}})['k']",
+    "copy of namespace": "copy.copy(types.SimpleNamespace(k={old})).k",
     "checkpoint": "checkpoint(lambda t: t)({old})",
 }  # fmt: skip
 VIEWS = {
@@ -59,9 +62,11 @@ VIEWS = {
     "array_split": "np.array_split({old}, 1)[0]", "broadcast_arrays": "np.broadcast_arrays({old}, {old})[0]",
     "view": "{old}.view()", "ravel method": "{old}.ravel().reshape({old}.shape)",
     "of a result": "({old} * 1.0)[...]", "nan_to_num": "np.nan_to_num({old}, copy=False)",
-    "rot90": "np.rot90({old}, 0)", "astype": "{old}.astype({old}.dtype, copy=False)", "rollaxis": "np.rollaxis({old}, 0)",
-    "vsplit": "np.vstack(np.vsplit({old}, 1))", "unstack": "list({old}[None])[0]", "as_contiguous": "np.ascontiguousarray({old})",
-    "matrix_transpose": "np.matrix_transpose(np.matrix_transpose({old}))", "where index": "{old}[np.arange(len({old}))]",
+    "rot90": "np.rot90({old}, 0)", "astype": "{old}.astype({old}.dtype, copy=False)",
+    "rollaxis": "np.rollaxis({old}, 0)", "vsplit": "np.vstack(np.vsplit({old}, 1))",
+    "unstack": "list({old}[None])[0]", "as_contiguous": "np.ascontiguousarray({old})",
+    "matrix_transpose": "np.matrix_transpose(np.matrix_transpose({old}))",
+    "where index": "{old}[np.arange(len({old}))]",
     "checkpoint of a view": "checkpoint(lambda t: t[...])({old})",
 }  # fmt: skip
 COPIES = {
@@ -73,24 +78,29 @@ COPIES = {
     "deepcopy of a result": "copy.deepcopy({old} * 2.0)", "copy.copy of a result": "copy.copy({old} * 2.0)",
     "deepcopy of partial": "copy.deepcopy(functools.partial(np.multiply, {old}))(1.0)",
     "deepcopy of dataclass": "copy.deepcopy(Held(k={old})).k",
-    "flatten": "{old}.flatten().reshape({old}.shape)",
-    "asdict": "dataclasses.asdict(Held(k={old}))['k']", "deepcopy twice": "copy.deepcopy(copy.deepcopy({old} + 1.0))",
-    "__copy__": "{old}.__copy__()", "__deepcopy__": "{old}.__deepcopy__({{}})", "float": "({old} * 0 + float(np.sum({old})))",
+    "flatten": "{old}.flatten().reshape({old}.shape)", "asdict": "dataclasses.asdict(Held(k={old}))['k']",
+    "deepcopy twice": "copy.deepcopy(copy.deepcopy({old} + 1.0))", "__copy__": "{old}.__copy__()",
+    "__deepcopy__": "{old}.__deepcopy__({{}})", "float": "({old} * 0 + float(np.sum({old})))",
 }  # fmt: skip
 IN_PLACE = {
     "+=": "{t} += {x}", "-=": "{t} -= {x}", "*=": "{t} *= 1.5", "/=": "{t} /= 2.0", "**=": "{t} **= 2",
     "//=": "{t} //= 0.25", "%=": "{t} %= 0.5", "@=": "{t} @= np.eye(3)", "[...] =": "{t}[...] = {x}",
-    "[0] +=": "{t}[0] += 1.0", "[0] =": "{t}[0] = 0.25", "[:2] *=": "{t}[:2] *= 2.0", "out=": "np.add({t}, {x}, out={t})",
-    "out": "np.multiply({t}, 2.0, {t})", "imul": "operator.imul({t}, 1.5)", "__iadd__": "{t}.__iadd__(1.0)",
-    "fill": "{t}.fill(0.5)", "sort": "{t}.sort()", "copyto": "np.copyto({t}, {x})", "put": "np.put({t}, 0, 5.0)",
-    "add.at": "np.add.at({t}, 0, 1.0)", "rows": "for row in {t}:\n    row *= 2.0", "flat": "{t}.flat[0] = 1.0",
-    "clip out": "np.clip({t}, -0.2, 0.2, out={t})", "ndarray": "np.ndarray.__imul__({t}, 2.0)", "shuffle": "np.random.shuffle({t})",
-    "int *=": "{t} *= 2", "array +=": "{t} += np.array(0.5)", "vector +=": "{t} += np.array([0.5, 0.25, 1.0])", "unpacked": "first, *rest = {t}\nfirst *= 2.0",
-    "place": "np.place({t}, {t} > 0, [0.5])", "partition": "{t}.partition(0)", "sum out": "np.sum([{t}], axis=0, out={t})",
-    "iadd": "operator.iadd({t}, {x})", "ixor": "{t} ^= 1", "walrus": "(lambda t: operator.imul(t, 2.0))({t})", "in a function": "def scale{i}(t):\n    t *= 2.0\nscale{i}({t})",
-    "by nonlocal": "def write{i}():\n    nonlocal {t}\n    {t} *= 2.0\nwrite{i}()", "in a loop": "for step in (1.0, 2.0):\n    {t} += step",
-    "in try": "try:\n    {t} += 1.0\nexcept KeyError:\n    pass", "setitem": "operator.setitem({t}, 0, 2.0)", "putmask": "np.putmask({t}, {t} > 0, 1.0)",
-    "none": "pass",
+    "[0] +=": "{t}[0] += 1.0", "[0] =": "{t}[0] = 0.25", "[:2] *=": "{t}[:2] *= 2.0",
+    "out=": "np.add({t}, {x}, out={t})", "out": "np.multiply({t}, 2.0, {t})",
+    "imul": "operator.imul({t}, 1.5)", "__iadd__": "{t}.__iadd__(1.0)", "fill": "{t}.fill(0.5)",
+    "sort": "{t}.sort()", "copyto": "np.copyto({t}, {x})", "put": "np.put({t}, 0, 5.0)",
+    "add.at": "np.add.at({t}, 0, 1.0)", "rows": "for row in {t}:\n    row *= 2.0",
+    "flat": "{t}.flat[0] = 1.0", "clip out": "np.clip({t}, -0.2, 0.2, out={t})",
+    "ndarray": "np.ndarray.__imul__({t}, 2.0)", "shuffle": "np.random.shuffle({t})", "int *=": "{t} *= 2",
+    "array +=": "{t} += np.array(0.5)", "vector +=": "{t} += np.array([0.5, 0.25, 1.0])",
+    "unpacked": "first, *rest = {t}\nfirst *= 2.0", "place": "np.place({t}, {t} > 0, [0.5])",
+    "partition": "{t}.partition(0)", "sum out": "np.sum([{t}], axis=0, out={t})",
+    "iadd": "operator.iadd({t}, {x})", "ixor": "{t} ^= 1", "walrus": "(lambda t: operator.imul(t, 2.0))({t})",
+    "in a function": "def scale{i}(t):\n    t *= 2.0\nscale{i}({t})",
+    "by nonlocal": "def write{i}():\n    nonlocal {t}\n    {t} *= 2.0\nwrite{i}()",
+    "in a loop": "for step in (1.0, 2.0):\n    {t} += step",
+    "in try": "try:\n    {t} += 1.0\nexcept KeyError:\n    pass", "setitem": "operator.setitem({t}, 0, 2.0)",
+    "putmask": "np.putmask({t}, {t} > 0, 1.0)", "none": "pass",
 }  # fmt: skip
 BY_SECOND_NAMES = {"imul", "iadd", "__iadd__", "in a function", "walrus"}
 # Where the array lies that is written into: its place is set up from {source}, and read after that.
@@ -104,15 +114,22 @@ TARGETS = {
 }
 # What only arrays can do, or what asks for their type: a plan may not depend on that.
 REFUSABLE = {
-    "float": "float(np.sum({old}))", "item": "{old}.item(0)", "mask": "np.sum({old}[{old} > 0])", "len of mask": "len({old}[{old} > 0])",
-    "unique": "len(np.unique({old}))", "tolist": "np.sum({old}.tolist())", "asarray": "np.sum(np.asarray({old}))", "int": "int(np.max({old}))",
-    "isinstance": "(2.0 if isinstance({old}, np.ndarray) else 3.0)", "type": "(2.0 if type({old}) is np.ndarray else 3.0)",
-    "class": "(2.0 if {old}.__class__ is np.ndarray else 3.0)", "not isinstance": "(3.0 if not isinstance({old}, (np.ndarray, float)) else 2.0)",
-    "hasattr": "(2.0 if hasattr({old}, 'tobytes') else 3.0)", "flags": "(2.0 if {old}.flags.writeable else 3.0)", "bool": "(2.0 if bool(np.all({old} > 0)) else 3.0)",
-    "text": "len(str({old}))", "format": "float(f'{{np.sum({old})}}')", "math": "math.sin(np.sum({old}))", "any": "(2.0 if any(t > 1 for t in np.ravel({old})) else 3.0)",
-    "argmax": "int(np.argmax({old}))", "hash": "(2.0 if hash(np.sum({old}).tobytes()) else 3.0)", "equal": "(2.0 if np.array_equal({old}, {old} * 1.0) else 3.0)",
-    "nonzero": "len(np.nonzero({old})[0])", "sorted": "sorted(np.ravel({old}))[0]", "range": "len(range(int(np.size({old}))))", "data": "len(bytes({old}.data))",
-    "isscalar": "(2.0 if np.isscalar({old}) else 3.0)", "match": "{{np.ndarray: 2.0}}.get(type({old}), 3.0)", "id": "(2.0 if id({old}) % 16 else 3.0)",
+    "float": "float(np.sum({old}))", "item": "{old}.item(0)", "mask": "np.sum({old}[{old} > 0])",
+    "len of mask": "len({old}[{old} > 0])", "unique": "len(np.unique({old}))",
+    "tolist": "np.sum({old}.tolist())", "asarray": "np.sum(np.asarray({old}))", "int": "int(np.max({old}))",
+    "isinstance": "(2.0 if isinstance({old}, np.ndarray) else 3.0)",
+    "type": "(2.0 if type({old}) is np.ndarray else 3.0)",
+    "class": "(2.0 if {old}.__class__ is np.ndarray else 3.0)",
+    "not isinstance": "(3.0 if not isinstance({old}, (np.ndarray, float)) else 2.0)",
+    "hasattr": "(2.0 if hasattr({old}, 'tobytes') else 3.0)",
+    "flags": "(2.0 if {old}.flags.writeable else 3.0)", "bool": "(2.0 if bool(np.all({old} > 0)) else 3.0)",
+    "text": "len(str({old}))", "format": "float(f'{{np.sum({old})}}')", "math": "math.sin(np.sum({old}))",
+    "any": "(2.0 if any(t > 1 for t in np.ravel({old})) else 3.0)", "argmax": "int(np.argmax({old}))",
+    "hash": "(2.0 if hash(np.sum({old}).tobytes()) else 3.0)",
+    "equal": "(2.0 if np.array_equal({old}, {old} * 1.0) else 3.0)", "nonzero": "len(np.nonzero({old})[0])",
+    "sorted": "sorted(np.ravel({old}))[0]", "range": "len(range(int(np.size({old}))))",
+    "data": "len(bytes({old}.data))", "isscalar": "(2.0 if np.isscalar({old}) else 3.0)",
+    "match": "{{np.ndarray: 2.0}}.get(type({old}), 3.0)",
 }  # fmt: skip
 AROUND = (
     "{new} = {x} * %s", "try:\n    {new} = {x} * %s\nexcept Exception:\n    {new} = {x}",
@@ -120,20 +137,26 @@ AROUND = (
     "try:\n    {new} = {x} * %s\nexcept:\n    {new} = {x}",
 )  # fmt: skip
 RANDOM = {
-    "np.random": "np.random.random({shape})", "generator": "RNG.random({shape})", "attribute": "NOISE.rng.random({shape})",
-    "entry": "TABLE['rng'].random({shape})", "list": "TABLE['list'][0].random({shape})", "closure": "draw({shape})",
-    "partial": "PARTIAL({shape})", "method": "BOUND({shape})", "RandomState": "OLD.random_sample({shape})",
-    "default": "by_default({shape})", "callable": "NOISE({shape})", "own seed": "np.random.default_rng(7).random({shape})",
+    "np.random": "np.random.random({shape})", "generator": "RNG.random({shape})",
+    "attribute": "NOISE.rng.random({shape})", "entry": "TABLE['rng'].random({shape})",
+    "list": "TABLE['list'][0].random({shape})", "closure": "draw({shape})", "partial": "PARTIAL({shape})",
+    "method": "BOUND({shape})", "RandomState": "OLD.random_sample({shape})", "default": "by_default({shape})",
+    "callable": "NOISE({shape})", "own seed": "np.random.default_rng(7).random({shape})",
     "random": "(random.random() + np.zeros({shape}))", "Random": "(PYTHON.random() + np.zeros({shape}))",
-    "argument": "rng.random({shape})", "uniform": "np.random.uniform(0, 1, {shape})", "integers": "(RNG.integers(0, 2, {shape}) * 0.8)",
-    "permutation": "RNG.permutation(np.linspace(0.1, 0.9, 3))[:1] + np.zeros({shape})", "bit_generator": "(RNG.bit_generator.random_raw() % 97 / 97 + np.zeros({shape}))",
-    "spawn": "RNG.spawn(1)[0].random({shape})", "class": "Noise.shared.random({shape})", "slots": "SLOTTED.k.random({shape})",
-    "property": "NOISE.own.random({shape})", "shuffle": "shuffled({shape})", "deque": "QUEUE[0].random({shape})", "context": "CONTEXT.get().random({shape})",
-    "object array": "OBJECTS[0].random({shape})", "module": "MODULE.rng.random({shape})",
+    "argument": "rng.random({shape})", "uniform": "np.random.uniform(0, 1, {shape})",
+    "integers": "(RNG.integers(0, 2, {shape}) * 0.8)",
+    "permutation": "RNG.permutation(np.linspace(0.1, 0.9, 3))[:1] + np.zeros({shape})",
+    "bit_generator": "(RNG.bit_generator.random_raw() % 97 / 97 + np.zeros({shape}))",
+    "spawn": "RNG.spawn(1)[0].random({shape})", "class": "Noise.shared.random({shape})",
+    "slots": "SLOTTED.k.random({shape})", "property": "NOISE.own.random({shape})",
+    "shuffle": "shuffled({shape})", "deque": "QUEUE[0].random({shape})",
+    "context": "CONTEXT.get().random({shape})", "object array": "OBJECTS[0].random({shape})",
+    "module": "MODULE.rng.random({shape})",
 }  # fmt: skip
 # What changes by itself, of which only another value tells.
 UNSTEADY = {
-    "counter": "(next(COUNT) * 0.125 + np.zeros({shape}))", "iterator": "(next(ITERATOR) + np.zeros({shape}))",
+    "counter": "(next(COUNT) * 0.125 + np.zeros({shape}))",
+    "iterator": "(next(ITERATOR) + np.zeros({shape}))",
 }  # fmt: skip
 GENERATORS = """\
 class Noise:
