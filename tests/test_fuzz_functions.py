@@ -15,8 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from random_functions import CHECKS, Discarded, OtherError, Program, Wrong, drawn
-from random_functions.checks import shrunk
+from random_functions import Discarded, OtherError, Program, Wrong, check, drawn, shrunk
 from scale import SCALE, scaled
 
 import registry
@@ -47,7 +46,7 @@ class Tally:
         program = drawn(kind, seed)
         try:
             with quiet():
-                self.comparisons += CHECKS[kind](program)
+                self.comparisons += check(program)
             outcome = "agrees"
         except Discarded:
             outcome = "discarded"
@@ -67,7 +66,7 @@ class Tally:
 def report(program: Program, failure: Wrong) -> str:
     """Give a failing program, as small as it still fails, and how to repeat it."""
     with quiet():
-        small, failure = shrunk(CHECKS[program.kind], program, failure)
+        small, failure = shrunk(program, failure)
     changes = "".join(f"# then: {change}\n" for change in small.changes)
     repeat = f"python tests/test_fuzz_functions.py {program.kind} {program.seed}"
     return f"{' + '.join(sorted(small.all_features))}\n{small.text}{changes}{failure}\nrepeat: {repeat}\n"

@@ -6,9 +6,9 @@ and makes worlds to run it in, `drawing` draws programs from seeds, `reference` 
 gives, and `checks` compares each way of the library with that.
 """
 
-from random_functions.checks import CHECKS
+from random_functions.checks import check, shrunk
 from random_functions.drawing import drawn
 from random_functions.program import Discarded, Program
 from random_functions.reference import OtherError, Wrong
 
-__all__ = ["CHECKS", "Discarded", "OtherError", "Program", "Wrong", "drawn"]
+__all__ = ["Discarded", "OtherError", "Program", "Wrong", "check", "drawn", "shrunk"]
