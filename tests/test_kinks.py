@@ -60,6 +60,13 @@ def test_other_rows_keep_their_second_derivatives(order):
     np.testing.assert_allclose(found[1, :, 1], hessian(f)(np.array([[3.0, 4.0]]))[0, :, 0])
 
 
+def test_the_deviation_of_one_element_is_0_with_all_its_derivatives():
+    for spread in (np.std, np.nanstd, lambda v: np.sum(np.std(v, axis=0))):
+        assert hessian(lambda v, f=spread: f(v) ** 2 + f(v))(np.array([3.0])) == 0
+    found = hessian(lambda v: np.nanstd(v) ** 2)(np.array([3.0, np.nan]))
+    np.testing.assert_array_equal(found, np.zeros((2, 2)))
+
+
 def test_directional_first_derivatives_at_kinks_are_the_convention():
     for f in (np.linalg.norm, np.std, np.hypot.reduce, lambda v: np.hypot(v[0], v[1])):
         assert jvp(f, (ZEROS,), (np.array([1.0, 2.0]),))[1] == 0
