@@ -71,6 +71,17 @@ def test_a_constant_factor_of_zero_warns_of_nothing(function, end):
     assert y.grad.tolist() == [0.0, 1.5 / (0.5 - end)]
 
 
+@pytest.mark.parametrize("entropy", [special.rel_entr, special.kl_div])
+def test_relative_entropies_have_no_second_derivative_where_both_are_zero(entropy):
+    def along(t):  # a multiple of t**2, so that a second derivative of 0 is wrong
+        return entropy(t**2, 2 * t**2)
+
+    with np.errstate(divide="ignore"):
+        assert grad(along)(0.0) == 0
+        assert np.isnan(grad(grad(along))(0.0))
+        assert grad(along)(1.0) == pytest.approx(2 * along(1.0), rel=1e-14)
+
+
 def test_mixed_derivatives_of_products_with_logarithms_where_one_factor_is_zero():
     found = hessian(lambda v: Xlogy()(v[0], v[1]))(np.array([0.0, 4.0]))
     np.testing.assert_allclose(found, [[0, 0.25], [0.25, 0]])
