@@ -28,6 +28,7 @@ from ops_builtin.equal_values import (
     unlike,
     used_with_values,
     without_gradient,
+    zero_values,
     zeros_of,
 )
 from ops_builtin.linalg import MATRICES, MATRIX, adjoint, inverse_where, lower, swapped
@@ -102,10 +103,10 @@ class Eigh(Function):
 
     def backward(self, gw: Any, gv: Any) -> Any:
         w, v = self.ys
-        left, equal = np.conjugate(v), equal_pairs(w, size_of(w[..., np.newaxis, :]))
-        gx = 0 if gw is None else of_values(gw, left, v, equal)
+        left = np.conjugate(v)
+        gx = 0 if gw is None else of_values(gw, left, v, w)
         if gv is not None:
-            turn = swapped(v) @ gv
+            turn, equal = swapped(v) @ gv, equal_pairs(w, size_of(w[..., np.newaxis, :]))
             undefined = free_turns_felt(turn, gv)
             if gw is not None:
                 hidden = apart(v) & without_gradient(gv)
@@ -153,10 +154,10 @@ class Eig(Function):
         # What rounds is x, which can be far larger than its values; the vectors' condition spreads
         # that (Bauer and Fike, 1960).
         spread = size_of(inverse)
-        left, equal = swapped(inverse), equal_pairs(w, size_of(x) * spread)
-        gx = 0 if gw is None else of_values(gw, left, v, equal)
+        left, size = swapped(inverse), size_of(x) * spread
+        gx = 0 if gw is None else of_values(gw, left, v, w, size)
         if gv is not None:
-            turn = swapped(v) @ _of_any_length(v, gv)
+            turn, equal = swapped(v) @ _of_any_length(v, gv), equal_pairs(w, size)
             # Of vectors that are nearly dependent, turns are small differences.
             oblique = np.greater(rounding(spread), float(np.finfo(v.dtype).eps) ** 0.5)
             undefined = felt(turn, gv) | oblique & off_diagonal(turn)
@@ -221,13 +222,11 @@ class Svd(Function):
         u, s, vh = self.ys
         n = s.shape[-1]
         v = adjoint(vh)
-        size = size_of(s[..., np.newaxis, :])
-        zero, equal = np.less_equal(s[..., np.newaxis, :], rounding(size)), equal_pairs(s, size)
-        gx = 0 if gs is None else of_values(gs, np.conjugate(u[..., :n]), v[..., :n], equal, zero)
+        gx = 0 if gs is None else of_values(gs, np.conjugate(u[..., :n]), v[..., :n], s)
         if gu is not None or gvh is not None:
             u, gu = _without_further(u, gu, n)
             v, gv = _without_further(v, None if gvh is None else adjoint(gvh), n)
-            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs, zero, equal)
+            gx = gx + _singular_vectors_gradient(u, s, v, gu, gv, gs)
         return gx
 
     @classmethod
@@ -252,40 +251,38 @@ def _without_further(u: Any, gu: Any, n: int) -> Any:
     return first, gu[..., :n] - np.conjugate(others) @ adjoint(further) @ np.conjugate(first)
 
 
-def _singular_vectors_gradient(
-    u: Any, s: Any, v: Any, gu: Any, gv: Any, gs: Any, zero: Any, equal: Any
-) -> Any:
+def _singular_vectors_gradient(u: Any, s: Any, v: Any, gu: Any, gv: Any, gs: Any) -> Any:
     """Give the gradient of u and v by x, whose derivation is that of Giles (2008), 3.3.
 
     Vectors of one singular value turn against each other as x says, and freely together;
     each of them turns freely where that value is 0, and there u f(s) v^H needs f'(0).
     """
     rows, columns = s[..., :, np.newaxis], s[..., np.newaxis, :]
-    silent = without_gradient(gu, gv)
-    values_felt = False if gs is None else felt(gs[..., np.newaxis, :], diagonal(gs))
+    size = size_of(columns)
+    equal, zero = equal_pairs(s, size), zero_values(s, size)
 
-    def over_s(turn: Any, values_felt: Any) -> Any:
-        undefined = zero & (felt(turn, gu, gv) | values_felt)
+    def over_s(turn: Any, with_values: Any) -> Any:
+        undefined = zero & (felt(turn, gu, gv) | with_values)
         return np.where(undefined, np.nan, turn * reciprocal(columns, zero))
-
-    def hidden(side: Any) -> Any:
-        return np.any(zeros_of(side), axis=-2, keepdims=True) & silent & (gs is not None)
 
     turn_u, turn_v = swapped(u) @ gu, swapped(v) @ gv
     skew_u, skew_v = turn_u - adjoint(turn_u), turn_v - adjoint(turn_v)
     undefined = free_turns_felt(turn_u + turn_v, gu, gv)
+    by_u = by_v = phases = False
     if gs is not None:
+        silent, values_felt = without_gradient(gu, gv), felt(gs[..., np.newaxis, :], diagonal(gs))
         undefined = undefined | used_with_values(turn_u + turn_v, gs, gu, gv) | apart(u) & apart(v) & silent
+        by_u, by_v = (values_felt | np.any(zeros_of(a), axis=-2, keepdims=True) & silent for a in (u, v))
+        phases = np.iscomplexobj(u) and by_u & by_v
     # a quotient after the other: the product of difference and sum leaves the range of floats
     among = np.where(equal, 1, rows + columns)
     turned = (skew_u * (columns / among) + skew_v * (rows / among)) * reciprocal(differences(s), equal)
-    phases = np.iscomplexobj(u) and values_felt | hidden(u) & hidden(v)
     middle = turned + np.where(equal, over_s(skew_u - skew_v, phases) / 4, 0)
     gx = np.conjugate(u) @ np.where(equal & undefined, np.nan, middle) @ swapped(v)
     if u.shape[-2] > s.shape[-1]:
-        gx = gx + over_s(gu - np.conjugate(u) @ turn_u, values_felt | hidden(u)) @ swapped(v)
+        gx = gx + over_s(gu - np.conjugate(u) @ turn_u, by_u) @ swapped(v)
     if v.shape[-2] > s.shape[-1]:
-        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v, values_felt | hidden(v)))
+        gx = gx + np.conjugate(u) @ adjoint(over_s(gv - np.conjugate(v) @ turn_v, by_v))
     return gx
 
 

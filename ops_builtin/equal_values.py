@@ -54,6 +54,11 @@ def equal_pairs(w: Any, size: Any) -> Any:
     return np.less_equal(np.absolute(differences(w)), rounding(size))
 
 
+def zero_values(w: Any, size: Any) -> Any:
+    """Say which values are 0 but for rounding, in one row."""
+    return np.less_equal(np.absolute(w[..., np.newaxis, :]), rounding(size))
+
+
 def differences(w: Any) -> Any:
     """Give w[j] - w[i] in row i and column j."""
     return w[..., np.newaxis, :] - w[..., :, np.newaxis]
@@ -119,15 +124,16 @@ def of_turns(w: Any, turn: Any, undefined: Any, equal: Any) -> Any:
     return np.where(equal & undefined, np.nan, turn * reciprocal(differences(w), equal))
 
 
-def of_values(gw: Any, left: Any, right: Any, equal: Any, zero: Any = False) -> Any:
-    """Give left diag(gw) right^T, the gradient by a matrix from that of its values.
+def of_values(gw: Any, left: Any, right: Any, w: Any, size: Any = None) -> Any:
+    """Give left diag(gw) right^T, the gradient by a matrix from that of its values w.
 
-    Where the values are equal, or so small that turns of the other vectors are free, the
+    Where the values are equal, or so small that turns of further vectors are free, the
     derivative of gw by them does not tell that of this matrix: it is a g(w) between vectors.
     """
-    if isinstance(gw, Variable):
-        return _OfValues()(gw, left, right, equal, zero)
-    return (left * gw[..., np.newaxis, :]) @ swapped(right)
+    if not isinstance(gw, Variable):
+        return (left * gw[..., np.newaxis, :]) @ swapped(right)
+    size = size_of(w[..., np.newaxis, :]) if size is None else size
+    return _OfValues()(gw, left, right, equal_pairs(w, size), zero_values(w, size))
 
 
 class _OfValues(Function):
