@@ -143,8 +143,9 @@ def _array_type(kind: Any) -> type:
     has = inspect.getattr_static
     if missing := [name for name in _ARRAY_METHODS if has(kind, name, _MISSING) is _MISSING]:
         raise PluginError(
-            f"register_array_types gave {kind!r}, which has no {' and no '.join(missing)}; write it, or say "
-            "'__array_ufunc__ = None' and '__array_function__ = None' where NumPy's functions are to refuse it"
+            f"register_array_types gave {kind!r}, which has no {' and no '.join(missing)}; write it, or "
+            "say '__array_ufunc__ = None' and '__array_function__ = None' where NumPy's functions are to "
+            "refuse it"
         )
     return kind
 

@@ -26,7 +26,7 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 _PLAIN = frozenset((NoneType, bool, int, float, complex, str, np.ndarray, np.float64))
 _ARRAY_LIKE = (np.ndarray, np.generic, int, float, complex, list, tuple)
-_USUAL = frozenset((bool, int, float, complex, str, list, tuple, np.ndarray, np.float64))
+_USUAL = frozenset((bool, int, float, complex, str, list, tuple, np.ndarray, *np.sctypeDict.values()))
 
 
 def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -277,13 +277,15 @@ def _giving_turns(call: Callable[..., Any], reflected: str) -> Callable[..., Any
     record: Any = getattr(call, "__globals__", {}).get("_record")
 
     def operate(self: Any, other: Any) -> Any:
-        if type(other) not in _USUAL and _has_its_turn(other, reflected):
+        kind = type(other)
+        if kind is not type(self) and kind not in _USUAL and _has_its_turn(other, reflected):
             return NotImplemented
         return call(self, other)
 
     def recorded(function: Any, inputs: Any) -> Any:
-        other = inputs[1]
-        if type(other) not in _USUAL and _has_its_turn(other, reflected):
+        one, other = inputs
+        kind = type(other)
+        if kind is not type(one) and kind not in _USUAL and _has_its_turn(other, reflected):
             return NotImplemented
         return record(function, inputs)
 
@@ -303,9 +305,9 @@ def _has_its_turn(other: Any, reflected: str) -> bool:
     ``__array_ufunc__ = None`` or a higher ``__array_priority__``; and it has the reflected method.
     """
     kind = type(other)
-    if isinstance(other, NumPyProtocol | StandIn) or (
-        getattr(kind, reflected, None) is getattr(object, reflected, None)
-    ):
+    if isinstance(other, (NumPyProtocol, StandIn)):
+        return False
+    if getattr(kind, reflected, None) is getattr(object, reflected, None):
         return False
     ufunc = getattr(kind, "__array_ufunc__", kind)  # where there is none, the class itself
     if ufunc is None or not isinstance(other, (*_ARRAY_LIKE, str, bytes)):
