@@ -14,6 +14,7 @@ from registry import (
     NoOperatorError,
     PluginError,
     PluginWarning,
+    UnsupportedTypeError,
     Variable,
     default_registry,
     hookimpl,
@@ -185,6 +186,35 @@ def test_a_documentation_that_raises_is_the_plugins_own_error(harmed):
     meta = type("Meta", (type,), {"__doc__": property(raises(SystemExit(0)))})
     plugin = harmed(Giving(lambda: [meta("Op", (Good,), {})]))
     assert (plugin.phase, type(plugin.error)) == ("validate", SystemExit)
+
+
+def test_an_array_type_is_found_without_asking_its_metaclass(harmed):
+    class Meta(type):
+        asked = 0
+
+        def __subclasscheck__(cls, other):
+            Meta.asked += 1
+            if Meta.asked > 1:
+                raise RuntimeError("asked again")
+            return False
+
+        __instancecheck__ = raises(RuntimeError("asked"))
+
+    names = "__add__", "copy", "__array_ufunc__", "__array_function__"
+    kind = Meta(
+        "Kind", (), {**dict.fromkeys(names), "shape": (), "ndim": 0, "size": 1, "dtype": np.dtype(float)}
+    )
+
+    class Plugin:
+        @hookimpl
+        def register_array_types(self):
+            return [kind]
+
+    assert harmed(Plugin()).reason is None
+    with pytest.raises(UnsupportedTypeError, match="is not supported"):
+        Variable(object())
+    data = type.__call__(kind)
+    assert Variable(data).data is data
 
 
 # Observers
