@@ -141,7 +141,7 @@ def test_a_function_that_is_compared_by_code_of_its_own_is_refused(harmed):
 
 def test_a_function_that_answers_by_an_error_harms_nobody(harmed):
     names = "__getattribute__", "__repr__", "__bool__", "__dir__"
-    for name, after, error in product(names, (0, 3, 30), (RuntimeError, SystemExit)):
+    for name, after, error in product(names, range(0, 24, 2), (RuntimeError, SystemExit)):
 
         def operators(name=name, after=after, error=error):
             base = type("Base", (Own,), {"__bool__": lambda self: True, "__dir__": object.__dir__})
