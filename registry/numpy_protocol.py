@@ -138,18 +138,12 @@ class NumPyProtocol:
         """
         if isinstance(other, NumPyProtocol):
             return self._is(other)
-        return (
-            state.default.calls[np.equal](self, other) if isinstance(other, _ARRAY_LIKE) else NotImplemented
-        )
+        return state.default.calls[np.equal](self, other) if _has_elements(other) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
         if isinstance(other, NumPyProtocol):
             return not self._is(other)
-        return (
-            state.default.calls[np.not_equal](self, other)
-            if isinstance(other, _ARRAY_LIKE)
-            else NotImplemented
-        )
+        return state.default.calls[np.not_equal](self, other) if _has_elements(other) else NotImplemented
 
     def _is(self, other: NumPyProtocol) -> bool:
         if self is not other and differentiating.get() is not None:
@@ -235,6 +229,13 @@ class NumPyProtocol:
 
     def __rmatmul__(self, other: Any) -> Any:
         return state.default.calls[np.matmul](other, self)
+
+
+def _has_elements(other: Any) -> bool:
+    """Say whether `==` compares elements with this: an array, of a registered type maybe, or a number."""
+    if isinstance(other, _ARRAY_LIKE):
+        return True
+    return not isinstance(other, StandIn) and default_registry().catalog.is_array_type(type(other))
 
 
 def _operated(name: str, ufunc: np.ufunc, *operands: Any) -> Any:

@@ -11,6 +11,7 @@ import threading
 import traceback
 import warnings
 from itertools import permutations
+from operator import eq, lt, ne
 
 import numpy as np
 import pytest
@@ -972,7 +973,11 @@ def test_numpys_functions_reach_an_array_type_or_are_refused_with_what_it_lacks(
         GradientError, match=r"starts from np\.ones_like .*Duck'> is not taken.*set grad first"
     ):
         ops.scale(x).backward()
+    for compare in (eq, ne, lt):  # the first two have an answer for anything
+        with pytest.raises(TypeError, match="does not support ufuncs"):
+            compare(x, Duck([1.0, 2.0]))
     y = Variable(Wrapped([1.0, 2.0, 4.0]))
+    np.testing.assert_array_equal((y == Wrapped([1.0, 0.0, 4.0])).values, [True, False, True])
     total = (y * y).sum()
     assert type(total.data) is Wrapped
     total.backward()
