@@ -52,7 +52,7 @@ class Operator:
         with suppress(Exception):  # there is no file; or a class answers so, in messages to others
             return f"{inspect.getsourcefile(self.target)}:{inspect.getsourcelines(self.target)[1]}"
         with suppress(Exception):
-            return f"module {self.target.__module__}"
+            return f"module {function_name(self.target).rpartition('.')[0] or 'unknown'}"
         return "unknown"
 
 

@@ -240,11 +240,12 @@ def test_other_commands_warn_of_a_failed_plugin_in_one_line(site, fresh):
 
 def test_other_warnings_are_shown_as_python_shows_them(monkeypatch):
     def list_operators(word, as_json):
+        warnings.simplefilter("always")
         warnings.warn("mind the step", UserWarning, stacklevel=1)
 
     monkeypatch.setattr("registry.cli.operators.list_operators", list_operators)
-    with pytest.warns(UserWarning, match="mind the step"):
-        run("ops")
+    assert f"{__file__}:" in (shown := run("ops").stderr)
+    assert "UserWarning: mind the step\n  warnings.warn" in shown
 
 
 def test_a_strict_environment_turns_a_failed_plugin_into_an_error(site, fresh):

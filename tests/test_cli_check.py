@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -257,10 +258,12 @@ class TestJson:
         mine(
             Loud=double("Loud", first="print('hello'); import warnings; warnings.warn('old', FutureWarning)")
         )
-        with pytest.warns(FutureWarning, match="old"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
             result = run("check", "mine", "--json", code=0)
         assert json.loads(result.stdout)["ok"] is True
         assert result.stderr.startswith("hello\n")
+        assert "FutureWarning: old\n" in result.stderr
 
     def test_numpys_warnings_at_the_edges_are_not_shown(self, site):
         site.install("mine", double("Hollow", first="np.mean(np.zeros(0))") + HOOK.format("Hollow"))
@@ -387,6 +390,7 @@ class TestCtrlC:
     SLOW = double("Slow", body="calls = []", first="fall_asleep(self.calls)")
     SLEEP = """
 import time
+import warnings
 from pathlib import Path
 
 def fall_asleep(calls):

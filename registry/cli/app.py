@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ from typer.core import TyperGroup
 
 from registry import __version__
 from registry.cli.errors import CommandError, message_of
-from registry.cli.output import fail, on_terminal, plugin_warnings_as_lines, say
+from registry.cli.output import fail, on_terminal, say, warnings_as_lines
+from registry.cli.streams import with_all_written
 from registry.errors import RegistryError
 
 # typer has click's class, or a copy of its own: BadParameter derives from it in both.
@@ -24,23 +26,34 @@ class Commands(TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command line, and exit."""
         kwargs["standalone_mode"] = False
+        sys.exit(with_all_written(lambda: self._code(*args, **kwargs)))
+
+    def _code(self, *args: Any, **kwargs: Any) -> int:
+        """Run a command line; give its exit code, which is 0 at the end of a command alone."""
         try:
-            with plugin_warnings_as_lines():
-                code = super().main(*args, **kwargs)
+            with warnings_as_lines():
+                return super().main(*args, **kwargs) or 0
         except CommandError as error:
             fail(message_of(error))
-            code = error.code
+            return error.code
         except RegistryError as error:
             fail(message_of(error))
-            code = 1
+            return 1
         except _TyperUsageError as error:
-            fail(error.format_message())
-            if error.ctx is not None:
-                typer.echo(f"see '{error.ctx.command_path} --help'", err=True)
-            code = 2
+            context = error.ctx
+            fail(error.format_message() + (f"\nsee '{context.command_path} --help'" if context else ""))
+            return 2
         except typer.Abort:
-            code = 130
-        sys.exit(code)
+            return 130
+        except SystemExit as error:  # no command's own, but a plugin's, or for a reader that went away
+            if not isinstance(error.__context__, BrokenPipeError):
+                fail(f"a plugin ends the process by {error!r}")
+            return 1
+        except OSError:
+            raise  # of the streams, perhaps
+        except Exception:  # a defect, here or in a plugin: how it came is of use to whoever mends it
+            fail(traceback.format_exc())
+            return 1
 
 
 app = typer.Typer(

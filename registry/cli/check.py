@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from registry.catalog import Operator
 from registry.cli.check_report import BEFORE_ALL, Run, is_ok, plural, show, why
 from registry.cli.errors import UsageError, message_of
-from registry.cli.output import fail, say
+from registry.cli.output import fail, say, visible
 from registry.errors import AmbiguousOperatorError, UnknownOperatorError
 from registry.state import default_registry
 from registry.testing import CHECKS, Conformance, Result, find_operators
@@ -116,7 +116,7 @@ def _progress(total: int) -> Iterator[Callable[[Operator], None]]:
     def advance(operator: Operator) -> None:
         bar.advance(task)
         done = int(bar.tasks[0].completed) // (len(CHECKS) + 1)
-        bar.update(task, description=f"{operator.plugin}.{operator.name}", done=done)
+        bar.update(task, description=visible(f"{operator.plugin}.{operator.name}"), done=done)
 
     with bar:
         yield advance

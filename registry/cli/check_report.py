@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import typer
-from rich.padding import Padding
-from rich.text import Text
-
 from registry.catalog import Operator, Plugin
-from registry.cli.output import column, console, on_terminal, say, show_table
+from registry.cli.output import column, on_terminal, say, say_indented, show_table
 from registry.errors import lines_of
 from registry.testing import CHECKS, Report, Result
 
 BEFORE_ALL = "declarations"  # what fails before the first check
 _WORDS = {"passed": "ok", "failed": "FAILED", "expected failure": "expected", "skipped": "-"}
+_COLOURS = {
+    r"(\d+ )?FAILED": "bold red",
+    r"^(\d+ )?ok\b": "green",
+    r"(\d+ )?expected$": "yellow",
+    r"^-$": "dim",
+}
 
 
 @dataclass
@@ -76,7 +78,7 @@ def _show_checks(reports: Iterable[Report]) -> None:
         column("comparisons", right=True, whole=True),
         column("why not"),
     ]
-    show_table(columns, [[name, *map(_coloured, cells)] for name, *cells in rows])
+    show_table(columns, rows, _COLOURS)
 
 
 def _show_groups(reports: Iterable[Report]) -> None:
@@ -90,7 +92,7 @@ def _show_groups(reports: Iterable[Report]) -> None:
             fared[check.group if check else groups[0]][_WORDS[result.status]] += 1
         rows.append([report.full_name, *(_cell(fared[group]) for group in groups)])
     columns = [column("operator", "cyan", whole=True), *map(column, groups)]
-    show_table(columns, [[name, *map(_coloured, cells)] for name, *cells in rows])
+    show_table(columns, rows, _COLOURS)
 
 
 def _cell(fared: Mapping[str, int]) -> str:
@@ -110,24 +112,11 @@ def _show_matrix(reports: Iterable[Report]) -> None:
     show_table([*map(column, ("operator", "verdict", "comparisons", *CHECKS))], rows)
 
 
-def _coloured(cell: str) -> Text:
-    text = Text(cell)
-    text.highlight_regex(r"(\d+ )?FAILED", "bold red")
-    text.highlight_regex(r"^(\d+ )?ok\b", "green")
-    text.highlight_regex(r"(\d+ )?expected$", "yellow")
-    text.highlight_regex(r"^-$", "dim")
-    return text
-
-
 def _show_reason(verdict: str, what: str, reason: str) -> None:
     """Write what failed in a line, and why in indented lines below."""
     say()
-    say(f"{typer.style(verdict, bold=True, fg='red' if verdict == 'FAILED' else 'yellow')} {what}")
-    if on_terminal():
-        console().print(Padding(Text(reason), (0, 0, 0, 4), expand=False))
-    else:
-        for line in reason.splitlines():
-            say(f"    {line}")
+    say(verdict, f" {what}", bold=True, fg="red" if verdict == "FAILED" else "yellow")
+    say_indented(reason)
 
 
 def _sums(run: Run) -> str:

@@ -40,7 +40,8 @@ def show_gradients(
         if _LONG_OPTION.match(argument):
             raise UsageError(f"there is no option {argument!r}; 'opregistry grad --help' lists them")
     expression = parse(text)
-    arrays = read_values(given)
+    with limited("reading the values"):
+        arrays = read_values(given)
     default_registry().load()
     _check_operators(expression, arrays)
     _check_names(expression, arrays)
@@ -148,9 +149,9 @@ def _warn_of_odd_numbers(what: str, array: Array) -> None:
 
 def _show_array(name: str, array: Array) -> None:
     if array.ndim == 0:
-        say(f"{typer.style(name, bold=True)} = {array.item()!r}" + _unusual(array))
+        say(name, f" = {array.item()!r}" + _unusual(array), bold=True)
         return
-    say(f"{typer.style(name, bold=True)}  {array.dtype} {array.shape}")
+    say(name, f"  {array.dtype} {array.shape}", bold=True)
     width = console().width if on_terminal() else 10**9
     for line in np.array2string(array, max_line_width=width - 2).splitlines():
         say(f"  {line}")

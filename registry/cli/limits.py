@@ -1,4 +1,4 @@
-"""How much time and memory an expression from the command line may take."""
+"""How much time and memory an expression from the command line may take, and what it reads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MEMORY = 8 << 30  # bytes, beyond what the process has already
 
 
 @contextmanager
-def limited() -> Iterator[None]:
-    """Let a block run out of memory, or end the process, where it takes too much.
+def limited(what: str = "the expression") -> Iterator[None]:
+    """Let a block run out of memory, or end the process, where it takes too much; the error says what does.
 
     The limit of memory is the operating system's, where it has one; an array beyond it is a
     `MemoryError`. Time ends the process from a thread of its own, because code in C does not
     look at signals.
     """
-    timer = threading.Timer(SECONDS, _end)
+    timer = threading.Timer(SECONDS, _end, [what])
     timer.daemon = True
     timer.start()
     try:
@@ -32,8 +32,8 @@ def limited() -> Iterator[None]:
         timer.cancel()
 
 
-def _end() -> None:
-    fail(f"the expression takes more than {SECONDS:g} s, and is given up")
+def _end(what: str) -> None:
+    fail(f"{what} takes more than {SECONDS:g} s, and is given up")
     sys.stderr.flush()
     os._exit(1)
 
