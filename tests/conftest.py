@@ -117,7 +117,7 @@ def publish():
 @pytest.fixture
 def terminal(monkeypatch):
     """Let the commands believe that somebody watches."""
-    for module in ("check_report", "demo", "grad", "output", "plugins"):
+    for module in ("check_report", "demo", "grad", "plugins", "output"):  # the last is what they import
         monkeypatch.setattr(f"registry.cli.{module}.on_terminal", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -1,6 +1,12 @@
 import itertools
 import os
+import signal
+import struct
+import threading
 import time
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +19,7 @@ from test_cli import run
 from registry.cli.derivatives import compare, derivatives
 from registry.cli.evaluation import LARGEST
 from registry.cli.expression import DEEPEST, LONGEST, parse
+from registry.cli.files import LARGEST_FILE
 
 
 @pytest.fixture(autouse=True)
@@ -424,6 +431,150 @@ def test_a_pickled_array_is_not_unpickled(tmp_path):
     np.save(tmp_path / "x.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     assert "it holds object, not real numbers" in refused("x", f"x=@{tmp_path / 'x.npy'}")
     assert not (tmp_path / "exploded").exists()
+
+
+@contextmanager
+def within(seconds):
+    """Fail where a block waits for longer."""
+
+    def give_up(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def npy(shape, data=b"", *, descr="'<f8'", version=1):
+    """The bytes of an array's file, whose header may say anything."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + data
+
+
+class TestHostileFiles:
+    """Files that would make their reader wait, grow, or fail in a way of their own."""
+
+    @pytest.fixture(autouse=True)
+    def quickly(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with within(5):
+            yield
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+    @pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "npz:a"])
+    @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+    def test_only_a_regular_file_is_opened(self, kind, suffix, tmp_path):
+        path = tmp_path / f"x.{suffix[:3]}"
+        if kind == "pipe":
+            os.mkfifo(tmp_path / "pipe")
+            path.symlink_to(tmp_path / "pipe")
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            path.mkdir()
+        reason = "a folder" if kind == "folder" else "a pipe, a device or a socket, not a file"
+        assert refused("x", f"x=@x.{suffix}") == f"error: x: cannot read '{path.name}': it is {reason}\n"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+    def test_a_file_that_becomes_a_pipe_is_not_waited_for(self, tmp_path, monkeypatch):
+        os.mkfifo("x.npy")
+        monkeypatch.setattr(Path, "stat", lambda self: os.stat(__file__))
+        assert "not a file" in refused("x", "x=@x.npy")
+
+    @pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
+    def test_a_large_file_is_not_read(self, suffix, tmp_path):
+        with open(tmp_path / f"x.{suffix}", "wb") as file:
+            file.truncate(LARGEST_FILE + 1)  # a hole, which takes no place on the disk
+        assert f"it has {LARGEST_FILE + 1} bytes; at most {LARGEST_FILE} are read" in refused(
+            "x", f"x=@x.{suffix}"
+        )
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (npy("(" + "9" * 400 + ",)", b"1" * 8), "too few for an array of shape (999"),
+            (npy("(" + "9" * 5000 + ",)", b"1" * 8), "cannot read numbers from"),
+            (npy("(2,)", b"1" * 8), "too few for an array of shape (2,) of float64"),
+            (npy("(-1,)", b"1" * 8), "too few for an array of shape (-1,)"),
+            (npy("(-1, -1)", b"1" * 8), "too few for an array of shape (-1, -1)"),
+            (npy("(0, " + "9" * 400 + ")"), "cannot read numbers from"),
+            (npy("(" + "1, " * 3000 + ")", b"1" * 8), "cannot read numbers from"),
+            (npy("(" * 3000 + ")" * 3000, b"1" * 8), "cannot read numbers from"),
+            (npy("(1.5,)", b"1" * 8), "shape is not valid: (1.5,)"),
+            (npy("(1,)", b"1" * 8, descr="'nonsense'"), "cannot read numbers from"),
+            (npy("(1,)", b"1" * 8, descr="'|O'"), "it holds object, not real numbers"),
+            (npy("(1,)", b"1" * 8, descr="'<M8[s]'"), "it holds datetime64[s], not real numbers"),
+            (npy("(1,)", b"1" * 8, descr=[("a" * 90 + str(i), "u1") for i in range(60)]), "it holds [('aaa"),
+            (npy("(1,)", b"1" * 8, version=9), "cannot read numbers from"),
+            (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "cannot read numbers from"),
+            (npy("(1,)", b"1" * 8).replace(b"{", b"\x00"), "cannot read numbers from"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_header_that_cannot_be_true_is_an_error_of_a_line(self, content, message, packed, tmp_path):
+        if packed:
+            with zipfile.ZipFile("x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("a.npy", content)
+        else:
+            (tmp_path / "x.npy").write_bytes(content)
+        error = refused("x", "x=@x.npz:a" if packed else "x=@x.npy")
+        assert message in error
+        assert len(error) < 500
+        assert error.count("\n") == 1
+
+    def test_a_header_of_the_second_version_is_read(self, tmp_path, saved):
+        (tmp_path / "x.npy").write_bytes(npy("(1,)", np.float64(0.5).tobytes(), version=2))
+        assert saved("x", "x=@x.npy")["value"].tolist() == [0.5]
+
+    def test_one_member_alone_is_unpacked(self, tmp_path, saved):
+        np.savez("x.npz", a=np.array([1.0]), **{"sub/b": np.array([2.0]), "": np.array([3.0])})
+        whole = (tmp_path / "x.npz").read_bytes()
+        (tmp_path / "x.npz").write_bytes(whole.replace(np.float64(1).tobytes(), b"damaged!"))
+        assert saved("x", "x=@x.npz:sub/b")["value"].tolist() == [2.0]
+        assert "Bad CRC-32" in refused("x", "x=@x.npz:a")
+
+    @pytest.mark.parametrize(
+        ("shape", "declared", "message"),
+        [
+            ("(200000000,)", 4_000_000_000, f"it holds 200000000 numbers; at most {LARGEST} are read"),
+            ("(100000,)", 900_000, "EOF: reading array data, expected"),
+            ("(100000,)", 799_999, "it has 799999 bytes, too few for an array of shape (100000,) of float64"),
+        ],
+    )
+    def test_what_a_zip_file_declares_is_not_believed(self, shape, declared, message, tmp_path):
+        with zipfile.ZipFile("x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.npy", npy(shape, bytes(100)))
+        content = bytearray((tmp_path / "x.npz").read_bytes())
+        size = content.index(b"PK\x01\x02") + 24  # of the unpacked member, in the directory
+        content[size : size + 4] = struct.pack("<I", declared)
+        (tmp_path / "x.npz").write_bytes(content)
+        assert message in refused("x", "x=@x.npz:a")
+
+    def test_names_in_a_message_are_few(self):
+        np.savez("x.npz", **{f"{'long' * 100}{i}": np.zeros(1) for i in range(100)})
+        for value in ("x.npz", "x.npz:c"):
+            error = refused("x", f"x=@{value}")
+            assert "and 94 more" in error
+            assert len(error) < 500
+
+    def test_reading_is_inside_the_limits(self, monkeypatch):
+        resource = pytest.importorskip("resource")
+        free = resource.getrlimit(resource.RLIMIT_AS)
+
+        def read_values(given):
+            limits = [t.args for t in threading.enumerate() if isinstance(t, threading.Timer)]
+            assert limits == [["reading the values"]]
+            assert resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+            return {"x": np.array(1.0)}
+
+        monkeypatch.setattr("registry.cli.grad.read_values", read_values)
+        assert run("grad", "x", "x=@x.npy").stdout.startswith("value = 1.0\n")
+        assert resource.getrlimit(resource.RLIMIT_AS) == free
 
 
 def test_a_missing_file_is_an_error():

@@ -103,14 +103,16 @@ def _kept_off_stdout() -> Iterator[None]:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Operator], None]]:
     """Show a bar where somebody watches; give the function that moves it by one check."""
+    if not sys.stderr.isatty():
+        yield lambda operator: None
+        return
     columns: tuple[Any, ...] = (
         TextColumn("checking"),
         BarColumn(),
         TextColumn("{task.fields[done]}/{task.fields[of]}  {task.description}", markup=False),
         TimeElapsedColumn(),
     )
-    watched = sys.stderr.isatty()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=total * (len(CHECKS) + 1), done=0, of=total)
 
     def advance(operator: Operator) -> None:

@@ -160,19 +160,25 @@ def _find_softplus() -> None:
 
 def _train_visibly(w: dict[str, Variable], training: Digits, rng: np.random.Generator) -> None:
     """Train behind a progress bar, or with some lines where nobody watches."""
+    states = (
+        (epoch, f"loss {loss:.4f}  accuracy {training.accuracy(w):.1%}")
+        for epoch, loss in enumerate(train(w, training, rng), start=1)
+    )
+    if not on_terminal():
+        for epoch, state in states:
+            if epoch % 5 == 0:
+                say(f"epoch {epoch}/{EPOCHS}  {state}")
+        return
     columns: tuple[Any, ...] = (
         TextColumn("training"),
         BarColumn(),
         TextColumn("epoch {task.completed}/{task.total}  {task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console(), disable=not on_terminal()) as progress:
+    with Progress(*columns, console=console()) as progress:
         task = progress.add_task("", total=EPOCHS)
-        for epoch, loss in enumerate(train(w, training, rng), start=1):
-            state = f"loss {loss:.4f}  accuracy {training.accuracy(w):.1%}"
+        for _, state in states:
             progress.update(task, advance=1, description=state)
-            if not on_terminal() and epoch % 5 == 0:
-                say(f"epoch {epoch}/{EPOCHS}  {state}")
 
 
 def _check_a_gradient(w: dict[str, Variable], digits: Digits) -> bool:

@@ -26,8 +26,8 @@ FORMS = "a number such as 0.5, or @file.npy, @file.npz, @file.npz:key, @file.csv
 LARGEST_FILE = 25 * LARGEST  # bytes; so many has a number in text, with its comma
 
 _HEADER = 1 << 16  # bytes, at most, of what stands before the numbers
-_FEW = 8  # names in a message
-_LONG = 200  # characters in a message
+_FEW = 6  # names in a message
+_LONG = 400  # characters of a message
 
 
 def read_numbers(text: str) -> Array:
@@ -80,7 +80,7 @@ def _read_npy(file: IO[bytes], size: int, _: str = "") -> Array:
     """Read an array whose numbers are all there, as its header says, and not too many."""
     head = io.BytesIO(file.read(_HEADER))
     read_header = npy.read_array_header_1_0 if npy.read_magic(head) == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(head)
+    shape, _order, dtype = read_header(head)
     if dtype.kind not in "biuf":
         raise ValueError(f"it holds {dtype}, not real numbers")
     numbers = math.prod(shape)
@@ -101,7 +101,7 @@ def _read_npz(file: IO[bytes], _: int, key: str) -> Array:
 
 
 def _chosen(names: Collection[str], key: str) -> str:
-    few = [_shortened(name) for name in list(names)[:_FEW]]
+    few = [_shortened(name, 40) for name in list(names)[:_FEW]]
     held = ", ".join(few) or "no array at all"
     if more := len(names) - len(few):
         held += f" and {more} more"
@@ -138,9 +138,9 @@ def _check_count(numbers: int) -> None:
         raise ValueError(f"it holds {numbers} numbers; at most {LARGEST} are read")
 
 
-def _shortened(reason: object) -> str:
+def _shortened(reason: object, longest: int = _LONG) -> str:
     text = " ".join(str(reason).split())
-    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 _READERS: dict[str, Callable[[IO[bytes], int, str], Array]] = {
