@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ pytest.importorskip("typer")
 from test_cli import run
 from typer.testing import CliRunner
 
+from registry.cli import output
 from registry.cli.app import app
 from registry.cli.output import visible
 
@@ -120,6 +122,24 @@ class TestFromOutside:
         assert result.stderr.endswith(f"ZeroDivisionError: {ESCAPED}\n\n")
 
 
+@pytest.mark.usefixtures("everywhere")
+@pytest.mark.parametrize(
+    "write",
+    [
+        output.say, partial(output.say, "it:"), partial(output.say, bold=True), output.say_indented,
+        output.show_source, output.fail, output.warn,
+        lambda text: output.show_table([output.column("it")], [[text]]),
+    ],
+)  # fmt: skip
+def test_whatever_writes_makes_it_visible(write, capsys):
+    from rich.text import Text
+
+    write(f"# {WILD} [bold]it[/bold]")
+    shown = "".join(Text.from_ansi(part).plain for part in capsys.readouterr())
+    assert f"# {ESCAPED} [bold]it[/bold]" in shown
+    assert visible(shown) == shown
+
+
 def test_one_module_alone_writes():
     writers = {"echo", "secho", "style", "print", "Text", "Syntax", "Padding", "write", "showwarning"}
     for path in Path(registry.cli.__file__).parent.glob("*.py"):
@@ -176,7 +196,7 @@ class TestStreams:
             ("/dev/null", "/dev/full", "--version"): (0, ""),
         }
         command = [sys.executable, "-c", f"CASES = {list(cases)}\n{STREAMS}"]
-        environment = {**os.environ, "OPREGISTRY_PLUGINS": ""}
+        environment = {**os.environ, "OPREGISTRY_PLUGINS": "", "PYTHONUNBUFFERED": ""}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.stderr == ""
         ended = [
