@@ -174,6 +174,7 @@ for stdout, stderr, *arguments in CASES:
                 os.dup2(fd_write, fd)
             elif path:
                 os.dup2(os.open(path, os.O_RDWR), fd)
+        print("what a plugin prints", end="")  # and does not flush
         app(arguments, prog_name="opregistry")
     os.close(write)
     said = os.fdopen(read).read()
@@ -193,6 +194,7 @@ class TestStreams:
             ("gone", "", "--version"): (1, ""),
             ("/dev/null", "/dev/full", "show", "nothing"): (1, ""),
             ("/dev/null", "gone", "nothing"): (2, ""),
+            ("gone", "", "nothing"): (2, "error: No such command 'nothing'.\nsee 'opregistry --help'\n"),
             ("/dev/null", "/dev/full", "--version"): (0, ""),
         }
         command = [sys.executable, "-c", f"CASES = {list(cases)}\n{STREAMS}"]

@@ -24,15 +24,16 @@ def with_all_written(command: Callable[[], int]) -> int:
         return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every encoding has every character
+    code = 1
     try:
         code = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        code = 1
+        code = code or 1
     except OSError as error:
         of_a_stream = error.errno is not None and error.filename is None
         fail(f"cannot write to standard output: {error.strerror}" if of_a_stream else str(error))
-        code = 1
+        code = code or 1
     for stream in (sys.stdout, sys.stderr):
         _let_go(stream)
     return code
