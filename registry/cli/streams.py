@@ -22,10 +22,10 @@ def with_all_written(command: Callable[[], int]) -> int:
     if sys.stdout is None:
         fail("standard output is closed")
         return 1
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # not every encoding has every character
     code = 1
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # not every encoding has every character
         code = command()
         sys.stdout.flush()
     except BrokenPipeError:
