@@ -201,7 +201,7 @@ class TestStreams:
         }
         command = [sys.executable, "-c", f"CASES = {list(cases)}\n{STREAMS}"]
         environment = {**os.environ, "OPREGISTRY_PLUGINS": "", "PYTHONUNBUFFERED": ""}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.stderr == ""
         ended = [
             (int(code), ast.literal_eval(said))

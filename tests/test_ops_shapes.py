@@ -174,6 +174,7 @@ def test_pad_by_constants():
     np.testing.assert_array_equal(np.pad(x, {-1: 1}).data, np.pad(x.data, ((0, 0), (1, 1))))
 
 
+NEW = np.lib.NumpyVersion(np.__version__) >= "2.4.0"  # whose pad takes a dict
 PADDED = {
     "reflected": ((3, 4), "reflect", {"reflect_type": "even"}),
     "reflected oddly": ((2, 1), "reflect", {"reflect_type": "odd"}),
@@ -183,7 +184,7 @@ PADDED = {
     "ramps to ends": (2, "linear_ramp", {"end_values": ((1, 2), (-3, 4))}),
     "maximum": ((0, 2), "maximum", {}),
     "maximum of some": (2, "maximum", {"stat_length": ((1, 2), (2, 9))}),
-    "minimum": ({1: 2}, "minimum", {"stat_length": 2}),
+    "minimum": ({1: 2} if NEW else ((0, 0), (2, 2)), "minimum", {"stat_length": 2}),
     "mean": (((1, 2), (3, 0)), "mean", {}),
     "mean of some": ((1, 2), "mean", {"stat_length": (2, 1)}),
     "median": (1, "median", {}),
