@@ -272,10 +272,12 @@ _OPERATORS = {name: vars(NumPyProtocol)[name] for name in ("__neg__", *_REFLECTE
 def _giving_turns(call: Callable[..., Any], reflected: str) -> Callable[..., Any]:
     """Make what stands in an operator's place: a call that gives operands of unknown types their turn.
 
-    A helper leaves such operands to `_record`; so that name means another function in a copy
-    of the helper, and what is usual pays nothing.
+    A helper leaves such operands to `_record_other`, or all of them to `_record`; so that name
+    means another function in a copy of the helper, and what is usual pays nothing.
     """
-    record: Any = getattr(call, "__globals__", {}).get("_record")
+    names = getattr(call, "__globals__", {})
+    name = "_record_other" if "_record_other" in names else "_record"
+    record: Any = names.get(name)
 
     def operate(self: Any, other: Any) -> Any:
         kind = type(other)
@@ -293,8 +295,7 @@ def _giving_turns(call: Callable[..., Any], reflected: str) -> Callable[..., Any
     if record is None:
         return update_wrapper(operate, call)
     # Code of its own: what CPython learns about a line holds for one set of names.
-    code, names = call.__code__.replace(), {**call.__globals__, "_record": recorded}
-    bound = FunctionType(code, names, call.__name__, call.__defaults__)
+    bound = FunctionType(call.__code__.replace(), {**names, name: recorded}, None, call.__defaults__)
     bound.__kwdefaults__ = call.__kwdefaults__
     return update_wrapper(bound, call)
 

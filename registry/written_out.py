@@ -38,8 +38,8 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     without a Variable, with recording off or observers on, lists and numbers as inputs.
     """
     inputs, xs = f"({', '.join(names)},)", _numbered("_x{}", len(names))
-    record = f"return _record({make}, {inputs})"
-    taken = [line for i, x in enumerate(names) for line in _input(cls, i, x, record)]
+    call = f"({make}, {inputs})"
+    taken = [line for i, x in enumerate(names) for line in _input(cls, i, x, call)]
     unusual = "_kind is not _ndarray"
     if not isinstance(cls.forward, np.ufunc):  # which gives numbers for numbers
         unusual += ' or _y.dtype.kind not in "biufc"'
@@ -50,7 +50,7 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         "    _generation = -2",  # that of no Variable at all; -1 is that of constant ones
         *[f"    {line}" for line in taken],
         "    if _generation == -2 or _state.default.observers is not None or not _is_recording():",
-        f"        {record}",
+        f"        return _record{call}",
         f"    _function = {make}",
         "    try:",
         f"        _y = _function.forward({xs})",
@@ -76,7 +76,7 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     )
 
 
-def _input(cls: type[Function], i: int, x: str, record: str) -> Iterator[str]:
+def _input(cls: type[Function], i: int, x: str, call: str) -> Iterator[str]:
     """Take one input: what `forward` sees of it, and where its gradient goes.
 
     Where `backward` does not read it, what its gradient must be like is kept instead.
@@ -94,7 +94,7 @@ def _input(cls: type[Function], i: int, x: str, record: str) -> Iterator[str]:
         yield f"        if _x{i}.ndim:"
         if cls._uniform:
             yield f"            if _x{i}.size > _LARGE:"
-            yield f"                {record}"
+            yield f"                return _record{call}"
         yield f"            {like}_tuple(_Like, (_x{i}.shape, _x{i}.dtype))" if like else "            pass"
         if cls.scalars:
             yield f"        elif _x{i}.dtype is _float64_dtype:"
@@ -116,7 +116,7 @@ def _input(cls: type[Function], i: int, x: str, record: str) -> Iterator[str]:
     yield f"    _x{i} = {x}"
     yield constant
     yield "else:"
-    yield f"    {record}"
+    yield f"    return _record_other{call}"
 
 
 def _kept(cls: type[Function], xs: str, count: int) -> str:
@@ -267,6 +267,7 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_numbers": (np.float64, float, int),
         "_postpone": large.postpone,
         "_record": record,
+        "_record_other": record,  # another one, where the helper stands in the place of an operator
         "_ref": ref,
         "_results": results,
         "_state": state,
