@@ -52,6 +52,13 @@ def axes_put_back(y: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
     return np.transpose(np.reshape(y, tuple([shape[i] for i in order])), inverse)
 
 
+def shared(gy: Any, count: Any) -> Any:
+    """Give gy / count in the dtype of gy, which may hold no such count: float16 ends at 65504."""
+    if gy.dtype.char in "dD":
+        return gy / count
+    return np.astype(gy / (np.int64(count) if type(count) is int else count), gy.dtype)  # by way of float64
+
+
 def carries_gradient(dtype: Any) -> Any:
     """Let through a dtype that a gradient passes; refuse the others."""
     if np.dtype(dtype).kind not in "fc":
@@ -88,7 +95,7 @@ class _Reduction(Function):
         if self.where is True:
             return product(shape) // gy.size or 1 if gy.size else 1
         counted = np.broadcast_to(self.where, shape)
-        return np.maximum(np.sum(counted, axis=self.axis, keepdims=self.keepdims), 1).astype(gy.dtype)
+        return np.maximum(np.sum(counted, axis=self.axis, keepdims=self.keepdims), 1)
 
 
 class _UfuncReduction(_Reduction):
@@ -183,7 +190,7 @@ class Mean(_Reduction):
         return x.mean(axis=self.axis, dtype=self.dtype, keepdims=self.keepdims, where=self.where)
 
     def backward(self, gy: Any) -> Any:
-        return self.spread(gy / self.count(gy, self.shape), self.shape)
+        return self.spread(shared(gy, self.count(gy, self.shape)), self.shape)
 
 
 class _Extremum(_UfuncReduction):
@@ -204,13 +211,13 @@ class _Extremum(_UfuncReduction):
         extremum = self.lined_up(y, x.ndim)
         here = np.equal(x, extremum)
         here = (here if self.where is True else np.logical_and(here, self.where)).astype(gy.dtype)
-        count = here.sum(axis=self.axis, keepdims=True)
+        count = here.sum(axis=self.axis, keepdims=True, dtype=np.float64)
         if self.initial is not None:
             count = count + np.equal(extremum, self.initial)
         if self.passes_over_nan:
             count = np.maximum(count, 1)
-        with np.errstate(invalid="ignore"):  # 0 / 0: nothing is equal to nan
-            return self.lined_up(gy, x.ndim) * (here / count)
+        with np.errstate(divide="ignore", invalid="ignore"):  # nothing is equal to nan: inf * 0
+            return shared(self.lined_up(gy, x.ndim), count) * here
 
 
 class Max(_Extremum):

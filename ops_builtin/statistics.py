@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ops_builtin.kinks import quotient
-from ops_builtin.reductions import SOME, Axis, _Reduction, arrayed, axes_of, carries_gradient
+from ops_builtin.reductions import SOME, Axis, _Reduction, arrayed, axes_of, carries_gradient, shared
 from registry import Function, composite
 
 
@@ -29,7 +29,7 @@ def average(
     a = arrayed(a)
     if weights is None:
         y = np.mean(a, axis=axis, keepdims=keepdims)
-        total: Any = np.asarray(np.size(a) / max(y.size, 1), y.dtype)
+        total: Any = np.asarray(np.size(a) / max(y.size, 1), y.dtype) if returned else None
     else:
         w = _lined_up(arrayed(weights), np.shape(a), axis)
         dtype = np.result_type(a, w, *["f8"] * (a.dtype.kind in "biu"))
@@ -91,11 +91,11 @@ class _Spread(_Reduction):
         off = self.off_mean(self.off_mean(x))  # a large mean was rounded more than the differences
         return np.conjugate(off) if off.dtype.kind == "c" else off
 
-    def shared(self, gy: Any) -> Any:
+    def each_share(self, gy: Any) -> Any:
         """Give gy / (n - ddof) to each element, 0 to those that do not count."""
         shape = self.xs[0].shape
-        freedom = np.maximum(self.count(gy, shape) - self.ddof, 0).astype(gy.dtype)
-        return self.spread(gy / freedom, shape)
+        freedom = np.maximum(self.count(gy, shape) - self.ddof, 0)
+        return self.spread(shared(gy, freedom), shape)
 
 
 class Std(_Spread):
@@ -130,7 +130,7 @@ class Std(_Spread):
         (x,), (y,) = self.xs, self.ys
         alone = np.equal(self.count(gy, x.shape), 1)
         y = np.where(alone, 1, y) if np.any(alone) else y  # one element never deviates: that is no kink
-        return self.shared(gy) * quotient(self.deviations(), self.lined_up(y, x.ndim))
+        return self.each_share(gy) * quotient(self.deviations(), self.lined_up(y, x.ndim))
 
 
 class Var(_Spread):
@@ -149,7 +149,7 @@ class Var(_Spread):
         return x.var(**self.given())
 
     def backward(self, gy: Any) -> Any:
-        return self.shared(gy * 2) * self.deviations()
+        return self.each_share(gy * 2) * self.deviations()
 
 
 _PAIRS = (

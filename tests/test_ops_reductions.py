@@ -411,3 +411,65 @@ def test_correlation_stays_within_one():
 @pytest.mark.parametrize("function", [np.std, np.median, np.cumprod, np.ptp, np.nanmean, np.gradient])
 def test_float32_stays(function):
     assert function(Variable(np.array([1, 2, 4], np.float32))).dtype == np.float32
+
+
+MANY = 80_000  # as their share with other places, more than float16 holds
+OTHERS = np.arange(MANY) % 7 != 3
+
+
+def value_gradient_and_curvature(function, x, direction):
+    """Give a function's value, its gradient, and its Hessian times a direction, in float64."""
+    v = Variable(x)
+    y = function(v)
+    y.backward(create_graph=True)
+    first = v.grad
+    v.cleargrad()
+    np.sum(np.astype(first, float) * direction).backward()
+    second = np.zeros(x.shape, x.dtype) if v.grad is None else v.grad
+    assert first.dtype == second.dtype == x.dtype
+    return [np.asarray(a, float) for a in (y.data, first.data, second)]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.mean,
+        lambda x: np.mean(x, where=OTHERS),
+        np.average,
+        lambda x: np.nanmean(np.where(OTHERS, x, NAN)),
+        lambda x: np.max(x - x * x),
+        lambda x: np.min(x - x, where=OTHERS, initial=3) + np.mean(x),
+        lambda x: np.nanmax(np.where(OTHERS, x - x * x, NAN)),
+        lambda x: np.maximum.reduce(x - x * x),
+        lambda x: np.sum(np.mean(np.reshape(x, (-1, 1)), axis=0)),
+    ],
+)
+def test_counts_may_exceed_what_float16_holds(function):
+    def squared(x):
+        return np.square(4 * function(x))
+
+    x, direction = np.tile(np.array([0.25, 0.75], np.float16), MANY // 2), np.cos(np.arange(MANY) % 5)
+    found = value_gradient_and_curvature(squared, x, direction)
+    expected = value_gradient_and_curvature(squared, x.astype(float), direction)
+    for a, b in zip(found, expected, strict=True):  # the gradients are subnormal: steps of 6e-8
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1.2e-7)
+    assert np.max(np.abs(expected[1])) > 5e-6
+
+
+@pytest.mark.parametrize(
+    ("variance", "counted"),
+    [
+        (np.var, slice(None)),
+        (lambda x: np.var(x, ddof=1, where=OTHERS), OTHERS),
+        (lambda x: np.nanvar(np.where(OTHERS, x, NAN)), OTHERS),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of NumPy's var itself, which sums in float16
+def test_counts_of_a_variance_may_exceed_what_float16_holds(variance, counted):
+    x = np.tile(np.array([-8, 8], np.float16), MANY // 2)
+    _, first, second = value_gradient_and_curvature(variance, x, np.ones(MANY))
+    n = len(x[counted])
+    expected = np.zeros(MANY)
+    expected[counted] = 2 / n * (x[counted] - np.mean(x[counted], dtype=float))
+    np.testing.assert_allclose(first, expected, rtol=1e-2)
+    np.testing.assert_allclose(second, 0, atol=1e-6)

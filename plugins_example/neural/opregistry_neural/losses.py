@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from opregistry_neural.activations import Relu, Sigmoid
+from opregistry_neural.counts import shared, widened
 from opregistry_neural.softmax import Logsoftmax
 from registry import Function, Variable, composite
 
@@ -175,6 +176,11 @@ def _rows(x: Any) -> int:
     return len(x) if x.ndim else 1
 
 
+def _row_mean(each: Any) -> Any:
+    """Give the sum of numbers over the number of rows."""
+    return (np.sum(widened(each)) / _rows(each)).astype(each.dtype)
+
+
 class MeanSquaredError(Function):
     """(x0 - x1)**2 summed over all elements, divided by len(x0).
 
@@ -185,11 +191,11 @@ class MeanSquaredError(Function):
 
     def forward(self, x0: Any, x1: Any) -> Any:
         x0, x1 = _pair(self, x0, x1)
-        return np.sum(np.square(x0 - x1)) / _rows(x0)
+        return _row_mean(np.square(x0 - x1))
 
     def backward(self, gy: Any) -> Any:
         x0, x1 = _pair(self, *self.xs)
-        gx = 2 * gy / _rows(x0) * (x0 - x1)
+        gx = shared(2 * gy, _rows(x0)) * (x0 - x1)
         return gx, -gx
 
 
@@ -218,13 +224,13 @@ class BinaryCrossEntropy(Function):
                 "for scores call sigmoid_cross_entropy"
             )
         log_p, log_rest = _bounded_logs(p)
-        return -np.sum(t * log_p + (1 - t) * log_rest) / _rows(p)
+        return -_row_mean(t * log_p + (1 - t) * log_rest)
 
     def backward(self, gy: Any) -> Any:
         p, t = _pair(self, *self.xs)
-        g = gy / _rows(p)
+        g = shared(gy, _rows(p))
         log_p, log_rest = _bounded_logs(p) if self.needs_grad[1] else (0, 0)
-        return g * (p - t) / np.maximum(p * (1 - p), 1e-12), g * (log_rest - log_p)
+        return g * ((p - t) / np.maximum(p * (1 - p), 1e-12)), g * (log_rest - log_p)
 
 
 class SigmoidCrossEntropy(Function):
@@ -239,9 +245,9 @@ class SigmoidCrossEntropy(Function):
     def forward(self, x: Any, t: Any) -> Any:
         x, t = _pair(self, x, t)
         each = np.maximum(x, 0) - x * t + np.log1p(np.exp(np.minimum(x, -x)))
-        return np.sum(each) / _rows(x)
+        return _row_mean(each)
 
     def backward(self, gy: Any) -> Any:
         x, t = _pair(self, *self.xs)
-        g = gy / _rows(x)
+        g = shared(gy, _rows(x))
         return g * (Sigmoid()(x) - t), -g * x

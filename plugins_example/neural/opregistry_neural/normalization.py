@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from opregistry_neural.counts import widened
 from registry import Function, composite
 
 
@@ -45,7 +46,8 @@ class Normalize(Function):
 
     def backward(self, gy: Any, g_mean: Any, g_var: Any) -> Any:
         (x, gamma, beta), (_, mean, var) = self.xs, self.ys
-        g_beta, gy = gy, np.zeros_like(x) if gy is None else gy
+        g_beta, gy = gy, widened(np.zeros_like(x) if gy is None else gy)
+        x = widened(x)
         inside = gamma is not None and gamma.shape != mean.shape  # it varies over the axes
         r, n = 1 / np.sqrt(var + self.eps), max(x.size // max(mean.size, 1), 1)
         g = gy * gamma if inside else gy
@@ -58,8 +60,8 @@ class Normalize(Function):
         total = np.sum(g, axis=self.axis, keepdims=True)
         gx -= total / n
         gx *= r if gamma is None or inside else r * gamma
-        gx = gx if g_mean is None else gx + g_mean / n
-        gx = gx if g_var is None else gx + (x - mean) * (2 * g_var / n)
+        gx = gx if g_mean is None else gx + widened(g_mean) / n
+        gx = gx if g_var is None else gx + (x - mean) * (2 * widened(g_var) / n)
         if not inside and g_beta is not None and beta is not None and beta.shape == mean.shape:
             g_beta = total  # which would else be summed anew
         return gx, by_gamma, g_beta

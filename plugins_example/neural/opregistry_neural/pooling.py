@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from opregistry_neural.columns import Fold, Unfold
+from opregistry_neural.counts import shared
 from opregistry_neural.windows import Windows, in_order
 from registry import Function, composite
 
@@ -113,16 +114,17 @@ class AveragePool(_Pool):
         windows = self.windows(x)
         view = windows.view(windows.padded(x), windows.counts(x.shape))
         first, *others = windows.offsets
-        y = view[first] + 0.0  # the mean of integers need not be one
+        dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float64)  # of integers, too
+        y = view[first].astype(np.result_type(dtype, np.float32))
         for index in others:
             y += view[index]
         y /= prod(windows.kernel)
-        return y
+        return y.astype(dtype, copy=False)
 
     def backward(self, gy: Any) -> Any:
         n = len(self.kernel)
         shape = *gy.shape[: gy.ndim - n], *self.kernel, *gy.shape[gy.ndim - n :]
-        shares = np.broadcast_to(self.beside(gy / prod(self.kernel)), shape)
+        shares = np.broadcast_to(self.beside(shared(gy, prod(self.kernel))), shape)
         return Fold(self.shape, *self.how)(shares)
 
 

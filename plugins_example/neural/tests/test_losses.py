@@ -205,3 +205,26 @@ def test_labels_that_cannot_be_are_refused_by_name(name, labels, error, words):
 def test_other_refusals_name_input_and_shapes(call, words):
     with pytest.raises(ValueError, match=words):
         call(Variable(np.ones(2)))
+
+
+MANY = 70_000  # more than float16 holds
+ZEROS = np.zeros(MANY, np.float16)
+
+
+@pytest.mark.parametrize(
+    ("loss", "slope"),
+    [
+        (lambda x: neural.mean_squared_error(x, ZEROS), lambda x: 2 * x),
+        (lambda x: neural.binary_cross_entropy(x, ZEROS), lambda x: 1 / (1 - x)),
+        (lambda x: neural.sigmoid_cross_entropy(x, ZEROS), lambda x: 1 / (1 + np.exp(-x))),
+        (lambda x: neural.margin_ranking_loss(x, ZEROS, -1), lambda x: 1),
+    ],
+)
+def test_there_may_be_more_rows_than_float16_holds(loss, slope):
+    x = np.tile(np.array([0.25, 0.75], np.float16), MANY // 2)
+    v, wide = Variable(x), Variable(x.astype(float))
+    for a in (y := loss(v), expected := loss(wide)):
+        a.backward()
+    np.testing.assert_allclose(float(y.data), expected.data, rtol=2e-3)
+    np.testing.assert_allclose(v.grad.astype(float), slope(x.astype(float)) / MANY, rtol=2e-2)
+    assert y.dtype == v.grad.dtype == np.float16

@@ -93,3 +93,18 @@ def test_float32_stays_float32():
 def test_shapes_that_do_not_go_together_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("normalize", [layer_norm, lambda x: standardize(x, where=x.data < 9)])
+def test_more_numbers_than_float16_can_count_are_normalized(normalize):
+    x, w = np.linspace(-1, 1, 70_000).astype(np.float16), (np.arange(70_000) % 5 / 4).astype(np.float16)
+    found = []
+    for dtype in (np.float16, float):
+        v = Variable(x.astype(dtype))
+        np.sum(normalize(v) * w).backward(create_graph=True)
+        first = v.grad
+        v.cleargrad()
+        first[0].backward()
+        found.append((first.data.astype(float), v.grad.astype(float)))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-2 * np.max(np.abs(b)))

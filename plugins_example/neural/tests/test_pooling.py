@@ -90,3 +90,12 @@ def test_windows_that_do_not_fit_are_refused(pool, how, message):
 def test_complex_numbers_have_no_largest():
     with pytest.raises(TypeError, match="x is complex128, of which none is the largest"):
         MaxPool(2)(IMAGE + 0j)
+
+
+def test_mean_of_more_numbers_than_float16_can_add_up_by_one():
+    n = 8_000
+    x = Variable(np.tile(np.array([0.25, 0.75], np.float16), n // 2).reshape(1, 1, n))
+    y = AveragePool(n)(x)
+    y.backward()
+    assert (y.data, y.dtype) == (0.5, np.float16)
+    np.testing.assert_array_equal(x.grad, np.full((1, 1, n), np.float16(1 / n)))
