@@ -61,7 +61,8 @@ class Function:
         place of 0-d arrays, as plain arithmetic and NumPy's functions do: a computation
         on single numbers then takes a third of the time.
     saves : tuple of str
-        Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept.
+        Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept. Where it reads
+        ``"xs"`` of some results only, `keeps_inputs` says of which.
     constants : tuple of str
         Floating arrays stored by `forward` that do not depend on the inputs.
     domain : pair of float, or dict of parameter name to pair, optional
@@ -152,6 +153,14 @@ class Function:
     def backward(self, *gys: Any, **_: Any) -> Any:
         """Give the gradient of each input from that of each output; None for none."""
         raise NotImplementedError(f"{type(self).__name__} gives no backward(self, gy, ...)")
+
+    def keeps_inputs(self, *ys: Any) -> bool:
+        """Say whether `backward` will read the inputs that `saves` names, from what `forward` gave.
+
+        Of large arrays an elementwise operator may say no: then `self.xs` holds None for each
+        input, whose memory is free. Of small ones it is not always asked.
+        """
+        return True
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute, and record the call where a Variable takes part.
@@ -274,7 +283,9 @@ class Function:
         on_variables._output = self._output
         if self._saves_xs:
             pairs = zip(edges, self.xs)  # noqa: B905, lengths agree
-            on_variables.xs = tuple([x if edge is None else at_edge(edge, x) for edge, x in pairs])
+            on_variables.xs = tuple(
+                [x if edge is None or x is None else at_edge(edge, x) for edge, x in pairs]
+            )
         if self._saves_ys:
             several = [Output(self, i) for i in range(len(self.ys))]
             outputs: Sequence[Edge] = [self] if len(several) == 1 else several

@@ -251,7 +251,9 @@ def backward_in_blocks(
             at[id(function)] = part = function._unrecorded_copy()
             part.xs, part.ys = _parts(xs, index), _parts(ys, index)
             part._edges = tuple([at[id(edge)] for edge in function._edges])
-            part._inputs_like = [Like(gys[0].shape, like.dtype) for like in function._inputs_like]
+            part._inputs_like = [
+                None if like is None else Like(gys[0].shape, like.dtype) for like in function._inputs_like
+            ]
             part.generation, part._output = function.generation, function._output
         through = Pass(create_graph=False)
         for key, gy in zip(arrived, gys, strict=True):

@@ -787,7 +787,7 @@ def tan(x: _Input) -> Variable:
     """Tangent; its derivative is 1 + tan(x) ** 2."""
 
 def tanh(x: _Input) -> Variable:
-    """Hyperbolic tangent; its derivative is 1 - tanh(x) ** 2, which rounds to 0 far out."""
+    """Hyperbolic tangent; its derivative is 1 / cosh(x) ** 2, exact far out, too."""
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Product summed over axes of a and of b: `axes` last and first ones, or a list for each."""

@@ -65,12 +65,7 @@ def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
     several = type(ys) is tuple
     if function.generation < 0 or not _is_recording() or not function.differentiable:
         return _leaves(function, ys if several else (ys,), several)
-    if function._saves_xs:
-        function.xs = function._inputs_like = xs
-    else:
-        function._inputs_like = tuple(map(like, xs))
-    if function._saves_ys:
-        function.ys = ys if several else (ys,)
+    keep(function, xs, ys if several else (ys,))
     generation = function.generation + 1
     if not several:
         y = new_variable(ys, function, generation)
@@ -81,6 +76,18 @@ def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
     made = tuple([new_variable(y, edge, generation) for y, edge in zip(ys, edges, strict=True)])
     function._output = tuple(map(ref, made))
     return made
+
+
+def keep(function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
+    """Keep of a call what its backward reads, and of other inputs what their gradients must be like."""
+    if function._saves_xs and function.keeps_inputs(*ys):
+        function.xs = function._inputs_like = xs
+    else:
+        function._inputs_like = tuple(map(like, xs))
+        if function._saves_xs:
+            function.xs = (None,) * len(xs)
+    if function._saves_ys:
+        function.ys = ys
 
 
 def _leaves(function: Function, ys: tuple[Any, ...], several: bool) -> Any:

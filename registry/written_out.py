@@ -158,7 +158,10 @@ def pass_back_recorded_source(cls: type[Function], count: int) -> str:
     xs = _numbered("_x{}", count)
     wrapped = [
         f"    {xs}, = _function.xs",
-        *[f"    _x{i} = _x{i} if _edge{i} is None else _at_edge(_edge{i}, _x{i})" for i in range(count)],
+        *[
+            f"    _x{i} = _x{i} if _edge{i} is None or _x{i} is None else _at_edge(_edge{i}, _x{i})"
+            for i in range(count)
+        ],
         f"    _twin.xs = ({xs},)",
     ]
     return _joined(

@@ -4,6 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+import registry
 from registry import NoOperatorError, Variable, ops
 
 INF, NAN = np.inf, np.nan
@@ -59,7 +60,7 @@ HARD_POINTS = {  # in mpmath, which differentiates it with 300 digits, and where
     "arctan": (mp.atan, NEAR_0 + LARGE),
     "sinh": (mp.sinh, NEAR_0 + STEEP),
     "cosh": (mp.cosh, NEAR_0 + STEEP),
-    "tanh": (mp.tanh, NEAR_0 + [1.5]),
+    "tanh": (mp.tanh, NEAR_0 + [1.5, 20, -40, 300]),
     "arcsinh": (mp.asinh, NEAR_0 + LARGE),
     "arccosh": (mp.acosh, [1 + 2**-20, 1.5, 1e3, 1e18]),
     "arctanh": (mp.atanh, NEAR_0 + NEAR_1),
@@ -95,6 +96,37 @@ def test_derivatives_are_exact_at_hard_points(name, dtype):
         assert found[order].dtype == dtype
         tolerance = {"rtol": 40 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).tiny}
         np.testing.assert_allclose(found[order], np.array(exact, np.float64).astype(dtype), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_derivatives_of_tanh_have_half_of_their_digits_at_least(dtype):
+    x = np.linspace(-12, 12, 101).astype(dtype)
+    found = value_and_two_derivatives(np.tanh, Variable(x))[1:]
+    with mp.workdps(40):
+        first = [mp.sech(a) ** 2 for a in x.tolist()]
+        second = [-2 * mp.tanh(a) * b for a, b in zip(x.tolist(), first, strict=True)]
+    limits = np.finfo(dtype)
+    tolerance = {"rtol": 2 * float(limits.eps) ** 0.5, "atol": 8 * float(limits.smallest_subnormal)}
+    np.testing.assert_allclose(np.array(found, float), np.array([first, second], float), **tolerance)
+
+
+@pytest.mark.parametrize("far", [[], [20.0], [-300.0]])
+def test_large_arrays_keep_the_inputs_of_tanh_only_where_one_is_far_out(far):
+    x = Variable(np.concatenate((np.linspace(-3, 3, 200_000), far)))
+    y = np.tanh(x)
+    assert (y.creator.xs[0] is None) == (not far)
+    assert y.creator.inputs == (x,)
+    first, second = value_and_two_derivatives(np.tanh, x)[1:]
+    np.testing.assert_allclose(first, 1 / np.cosh(x.data) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(second, -2 * np.tanh(x.data) / np.cosh(x.data) ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(), (1,), (5,), (200_000,)])
+def test_replayed_plans_of_tanh_are_exact_far_out(size):
+    slope = registry.compile(registry.grad(lambda x: np.sum(np.tanh(x))))
+    for x in (0.5, 20.0, -300.0):
+        found = slope(np.full(size, x))
+        np.testing.assert_allclose(found, np.full(size, 1 / np.cosh(x) ** 2), rtol=1e-14)
 
 
 HARD_PAIRS = {

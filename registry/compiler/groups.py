@@ -123,7 +123,7 @@ def is_elementwise(step: Step) -> bool:
     """Say whether a step computes each element of its result from those at the same place."""
     if not all(isinstance(x, Value | int | float | complex | np.generic) for x in step.args):
         return step.call in COPYING and _converts(step)
-    if elementwise_ufunc(step) or step.call in COPYING:
+    if elementwise_ufunc(step) or getattr(step.call, "elementwise", False) or step.call in COPYING:
         return step.call not in COPYING or _converts(step)
     if step.call is not np.where or len(step.args) != 3 or step.kwargs:
         return False
