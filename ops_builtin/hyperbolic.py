@@ -208,10 +208,22 @@ def arccsch(x: Any) -> Any:
     return np.arcsinh(1 / x)
 
 
-@composite()
-def arcsech(x: Any) -> Any:
-    """Inverse hyperbolic secant: arccosh(1 / x), for x in (0, 1]."""
-    return np.arccosh(1 / x)
+class Arcsech(Function):
+    """Inverse hyperbolic secant, for x in (0, 1]; its derivative is -1 / (x * sqrt(1 - x**2)).
+
+    It is arcsinh(sqrt(1 - x**2) / x) for real x, exact close to 1, and arccosh(1 / x) for complex x.
+    """
+
+    elementwise = True
+    saves = ("xs",)
+    domain = (0, 1)
+
+    def forward(self, x: Any) -> Any:
+        return np.arccosh(1 / x) if x.dtype.kind == "c" else np.arcsinh(_SqrtOneMinusSquare().forward(x) / x)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return -gy / (x * _SqrtOneMinusSquare()(x))
 
 
 @composite()

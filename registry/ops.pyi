@@ -63,8 +63,8 @@ def arccsch(x: Any) -> Any:
 def arcsec(x: Any) -> Any:
     """Inverse secant, in [0, pi]: arccos(1 / x)."""
 
-def arcsech(x: Any) -> Any:
-    """Inverse hyperbolic secant: arccosh(1 / x), for x in (0, 1]."""
+def arcsech(x: _Input) -> Variable:
+    """Inverse hyperbolic secant, for x in (0, 1]; its derivative is -1 / (x * sqrt(1 - x**2))."""
 
 def arcsin(x: _Input) -> Variable:
     """Inverse sine, in [-pi/2, pi/2]; its derivative 1 / sqrt(1 - x**2) is infinite at -1 and 1."""
@@ -256,7 +256,7 @@ def exp(x: _Input) -> Variable:
     """Exponential: e ** x."""
 
 def exp2(x: _Input) -> Variable:
-    """2 ** x; its derivative is 2 ** x * log(2)."""
+    """2 ** x; its derivative 2 ** x * log(2) is finite at 1024, where 2 ** x is not."""
 
 def expand_dims(x: _Input, axis: int | tuple[int, ...]) -> Variable:
     """New axes of length 1, at the places `axis` of the result."""

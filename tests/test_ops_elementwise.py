@@ -47,7 +47,7 @@ HARD_POINTS = {  # in mpmath, which differentiates it with 300 digits, and where
     "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), [1e-12, -27, 1e18]),
     "exp": (mp.exp, NEAR_0 + STEEP),
     "expm1": (mp.expm1, NEAR_0 + STEEP),
-    "exp2": (lambda x: mp.mpf(2) ** x, NEAR_0 + STEEP),
+    "exp2": (lambda x: mp.mpf(2) ** x, NEAR_0 + STEEP + [127.5]),
     "log": (mp.log, [1e-12, 0.1, 1, 1e18]),
     "log2": (lambda x: mp.log(x, 2), [1e-12, 0.1, 1e18]),
     "log10": (mp.log10, [1e-12, 0.1, 1e18]),
@@ -76,7 +76,7 @@ HARD_POINTS = {  # in mpmath, which differentiates it with 300 digits, and where
     "sech": (mp.sech, NEAR_0 + STEEP),
     "csch": (mp.csch, [-1e-5, 1e-3, 3.5, -12, 40, -85]),
     "arccsch": (mp.acsch, [-1e-8, 1e-3, 3.5, -1e8]),
-    "arcsech": (mp.asech, [1e-8, 1e-3, 0.9]),
+    "arcsech": (mp.asech, [1e-8, 1e-3, 0.9, 1 - 2**-24]),
     "arccoth": (mp.acoth, [1.5, -2, 1e8]),
 }  # fmt: skip
 
@@ -203,6 +203,26 @@ def test_nothing_overflows_on_the_way_to_the_derivative(function, x):
     function(v).backward()
     exact = {np.arcsinh: 1 / x, np.arcsin: 1 / x * 1j}.get(function, 0)  # 1e-50 is 0 in float32
     np.testing.assert_allclose(v.grad, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (lambda x: 1e10 * np.log10(x), 1e308, 1e10 / 1e308 / np.log(10)),
+        (lambda x: 1e10 * np.log2(x), 1.7e308, 1e10 / 1.7e308 / np.log(2)),
+        (np.exp2, 1024.0, 2.0**1023 * np.log(4)),
+        (np.exp2, np.float32(128), 2.0**128 * np.log(2)),
+        (np.log10, np.float16(30000), 1 / 30000 / np.log(10)),
+        (ops.arcsech, 1e-300, -1e300),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of exp2 itself
+def test_no_step_to_a_derivative_leaves_the_range_that_it_is_in(function, x, expected):
+    slope = registry.grad(function)(x)
+    tolerance = 16 * float(np.finfo(slope.dtype).eps)
+    np.testing.assert_allclose(
+        float(slope), expected, rtol=tolerance, atol=float(np.finfo(slope.dtype).smallest_subnormal)
+    )
 
 
 def test_quotient_of_zero_has_a_second_derivative_of_zero_where_the_inverse_square_overflows():
