@@ -223,7 +223,21 @@ class Arcsech(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.xs
-        return -gy / (x * _SqrtOneMinusSquare()(x))
+        return -gy / _TimesSqrtOneMinusSquare()(x)
+
+
+class _TimesSqrtOneMinusSquare(Function):
+    """x * sqrt(1 - x**2); its derivative is (1 - 2 * x**2) / sqrt(1 - x**2)."""
+
+    elementwise = True
+    saves = ("xs",)
+
+    def forward(self, x: Any) -> Any:
+        return x * _SqrtOneMinusSquare().forward(x)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.xs
+        return gy * (1 - 2 * x * x) / _SqrtOneMinusSquare()(x)
 
 
 @composite()

@@ -236,7 +236,9 @@ class BinaryCrossEntropy(Function):
 class SigmoidCrossEntropy(Function):
     """binary_cross_entropy(sigmoid(x), t) from scores x of any size, exact far out.
 
-    Summed over all elements, and divided by len(x); its derivative is sigmoid(x) - t.
+    Summed over all elements, and divided by len(x). Its derivative sigmoid(x) - t is computed as
+    (1 - t) * sigmoid(x) - t * sigmoid(-x), in which nothing cancels; value and gradient together
+    take half as long again for that.
     For one number a row it is the mean; PyTorch divides by the number of elements.
     """
 
@@ -250,4 +252,4 @@ class SigmoidCrossEntropy(Function):
     def backward(self, gy: Any) -> Any:
         x, t = _pair(self, *self.xs)
         g = shared(gy, _rows(x))
-        return g * (Sigmoid()(x) - t), -g * x
+        return g * ((1 - t) * Sigmoid()(x) - t * Sigmoid()(-x)), -g * x

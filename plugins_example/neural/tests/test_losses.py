@@ -228,3 +228,17 @@ def test_there_may_be_more_rows_than_float16_holds(loss, slope):
     np.testing.assert_allclose(float(y.data), expected.data, rtol=2e-3)
     np.testing.assert_allclose(v.grad.astype(float), slope(x.astype(float)) / MANY, rtol=2e-2)
     assert y.dtype == v.grad.dtype == np.float16
+
+
+@pytest.mark.parametrize("x", [-700.0, -40.0, -1.0, 1.0, 40.0, 700.0])
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_derivatives_of_crossentropy_by_scores_are_exact_where_it_is_sure(x, t):
+    v = Variable(np.array(x))
+    neural.sigmoid_cross_entropy(v, np.array(t)).backward(create_graph=True)
+    first = v.grad
+    v.cleargrad()
+    first.backward()
+    e = mpmath.exp(-abs(mpmath.mpf(x)))
+    rest = e / (1 + e) if (x > 0) == (t == 1) else 1 / (1 + e)
+    np.testing.assert_allclose(first.data, float(rest * (1 - 2 * t)), rtol=1e-14)
+    np.testing.assert_allclose(v.grad, float(e / (1 + e) ** 2), rtol=1e-13)

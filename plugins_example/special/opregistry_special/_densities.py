@@ -102,6 +102,24 @@ def log_dirichlet_density(log_gammas, total, count):
 
 def log_t_density(df, z):
     """Give the logarithm of Student's density."""
+    near_normal = np.logical_and(np.greater(df, 128), np.less(np.absolute(z), 0.5 * np.sqrt(df)))
+    if not np.any(near_normal):
+        return _log_t_density(df, z)
+    (large, df), (inside, z) = parted(near_normal, df, 1e3, 1.0), parted(near_normal, z, 0.0, 0.0)
+    return np.where(near_normal, _log_almost_normal_density(large, inside), _log_t_density(df, z))
+
+
+def _log_almost_normal_density(df, z):
+    """Give it for large df and z * z < df / 4, from powers of 1 / df: so its derivatives lose no digits.
+
+    The logarithm of gamma((df + 1) / 2) / gamma(df / 2) is a series in them (DLMF 5.11.13).
+    """
+    w = 1 / df
+    constant = -w * (1 / 4 - w * w * (1 / 24 - w * w * (1 / 20 - w * w * (17 / 112))))
+    return constant - log(2 * pi) / 2 - (1 + w) * (z * z / 2) * special.hyp2f1(1.0, 1.0, 2.0, -z * (z * w))
+
+
+def _log_t_density(df, z):
     a = df / 2
     constant = (a + 0.5) * np.log1p(0.5 / a) + log_stirling_ratio(a) - log_stirling_ratio(a + 0.5)
     r = z / np.sqrt(df)

@@ -56,7 +56,18 @@ class KlDiv(_Pairwise):
 
     def backward(self, gy):
         x, y, gy = _without_zeros(*floats(self.xs), gy, all(self.needs_grad))
-        return gy * _log_ratio(x, y), gy * (y - x) / y
+        return gy * _log_ratio(x, y), gy * _Excess()(x, y)
+
+
+class _Excess(_Pairwise):
+    """(y - x) / y; its derivatives -1 / y and x / y**2 are right where it rounds to 1."""
+
+    def forward(self, x, y):
+        return (y - x) / y
+
+    def backward(self, gy):
+        x, y = self.xs
+        return -gy / y, gy * (x / y) / y
 
 
 def _without_zeros(x, y, gy, both):
@@ -117,7 +128,20 @@ class Expit(Elementwise):
     implements = special.expit
 
     def slope(self, x):
+        return _ExpitSlope()(x)
+
+
+class _ExpitSlope(Elementwise):
+    """The derivative of expit; its own is -tanh(x / 2) times that."""
+
+    saves = ("xs", "ys")
+
+    def forward(self, x):
         return special.expit(x) * special.expit(-x)
+
+    def slope(self, x):
+        (y,) = self.ys
+        return -y * np.tanh(x / 2)
 
 
 class Logit(Elementwise):
@@ -127,7 +151,7 @@ class Logit(Elementwise):
     domain = (0, 1)
 
     def slope(self, x):
-        return 1 / (x * (1 - x))
+        return 1 / x + 1 / (1 - x)
 
 
 class Boxcox(_Pairwise):
