@@ -242,3 +242,23 @@ def test_derivatives_of_crossentropy_by_scores_are_exact_where_it_is_sure(x, t):
     rest = e / (1 + e) if (x > 0) == (t == 1) else 1 / (1 + e)
     np.testing.assert_allclose(first.data, float(rest * (1 - 2 * t)), rtol=1e-14)
     np.testing.assert_allclose(v.grad, float(e / (1 + e) ** 2), rtol=1e-13)
+
+
+@pytest.mark.parametrize("gap", [-600.0, -40.0, 1.0, 40.0, 600.0])
+@pytest.mark.parametrize(
+    ("loss", "slope", "bend"),  # of the first score, where e = exp(-gap) and p = 1 / (1 + e)
+    [
+        (lambda x: neural.softmax_crossentropy(x, [0]), lambda e, p: -e * p, lambda e, p: e * p**2),
+        (lambda x: neural.softmax(x)[0, 0], lambda e, p: e * p**2, lambda e, p: e * p**3 * (e - 1)),
+    ],
+)
+def test_derivatives_of_softmax_are_exact_where_it_is_sure(loss, slope, bend, gap):
+    v = Variable(np.array([[gap, 0.0]]))
+    loss(v).backward(create_graph=True)
+    first = v.grad
+    v.cleargrad()
+    first[0, 0].backward()
+    e = mpmath.exp(-mpmath.mpf(gap))
+    expected = [float(f(e, 1 / (1 + e))) for f in (slope, bend)]
+    np.testing.assert_allclose(first.data, [[expected[0], -expected[0]]], rtol=1e-13)
+    np.testing.assert_allclose(v.grad, [[expected[1], -expected[1]]], rtol=1e-12, atol=1e-300)

@@ -9,7 +9,7 @@ from opregistry_special.spherical_harmonics import SphHarmY
 from scipy import special
 
 from registry import Variable, grad, hessian
-from registry.plugins import special as T
+from registry.plugins import special as ours
 
 
 def derivatives(function, x):
@@ -60,9 +60,9 @@ def derivatives(function, x):
         (special.expit, 1e-12, 0.25, -0.125e-12),
         (special.logit, 2.0**-1000, 2.0**1000, -inf),
         (lambda y: special.kl_div(1.0, y), 1e20, 1.0, 1e-40),
-        (lambda x: T.t_logpdf(x, 1e160), 1e-300, -1e-300, -1.0),
-        (lambda df: T.t_logpdf(0.5, df), 1e16, (1 + 0.5 - 0.0625) / 4 * 1e-32, -(1 + 0.5 - 0.0625) / 2 * 1e-48),
-        (lambda df: T.t_logpdf(3.0, df), 1e16, (1 + 18 - 81) / 4 * 1e-32, -(1 + 18 - 81) / 2 * 1e-48),
+        (lambda x: ours.t_logpdf(x, 1e160), 1e-300, -1e-300, -1.0),
+        (lambda df: ours.t_logpdf(0.5, df), 1e16, 1.4375 / 4 * 1e-32, -1.4375 / 2 * 1e-48),
+        (lambda df: ours.t_logpdf(3.0, df), 1e16, -62 / 4 * 1e-32, 62 / 2 * 1e-48),
         (lambda x: np.real(special.wofz(x)), 0.0, 0.0, -2.0),
         (lambda x: np.imag(special.wofz(x)), 1e8, -1e-16 / sqrt(pi), 2e-24 / sqrt(pi)),
     ],

@@ -66,4 +66,16 @@ def test_softmax_and_its_logarithm_are_scipys(axis):
 
 def test_the_gradient_of_log_softmax_keeps_small_shares():
     found = grad(lambda a: LogSoftmax()(a)[0])(np.array([800.0, 0.0, 100.0]))
-    np.testing.assert_allclose(found, [0.0, 0.0, -np.exp(-700.0)], rtol=1e-12, atol=0)
+    np.testing.assert_allclose(found, [np.exp(-700.0), 0.0, -np.exp(-700.0)], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("gap", [-600.0, -40.0, 1.0, 40.0, 600.0])
+def test_derivatives_are_exact_where_one_share_is_close_to_one(gap):
+    x, e = np.array([gap, 0.0]), np.exp(-np.abs(gap))
+    small, large = e / (1 + e), 1 / (1 + e)
+    product = small * large
+    found = grad(lambda x: Softmax()(x)[0])(x)
+    np.testing.assert_allclose(found, [product, -product], rtol=1e-13)
+    rest = small if gap > 0 else large
+    found = grad(lambda x: LogSoftmax()(x)[0])(x)
+    np.testing.assert_allclose(found, [rest, -rest], rtol=1e-13)
