@@ -72,23 +72,28 @@ def _tanh_slope(x: Any, y: Any, out: Any = None) -> Any:
 
     While a function is traced, this is one step of the plan, which asks anew on each replay.
     """
-    if isinstance(y, StandIn):
-        return y.__array_function__(_tanh_slope, (type(y),), (x, y), {})  # type: ignore[attr-defined]
-    if not issubclass(type(y), np.ndarray | np.generic):  # an array type of a plugin
-        return _far_slope(x, y)
-    edge = _HALF.get(y.dtype.char)
-    if edge is None:  # complex numbers
-        s = _sech(x)
-        return np.multiply(s, s, out=out)
-    if not y.ndim:
-        g = 1 - y * y
-        return g if g >= edge else _far_slope(x, y)
+    edge = _HALF.get(y.dtype.char) if type(y) is np.ndarray and y.ndim else None
+    if edge is None:
+        return _unusual_slope(x, y, out)
     g = np.multiply(y, y, out)
     np.subtract(1, g, g)
     if x is not None and g.size and not g.item(g.argmin()) >= edge:
         far = g < edge
         g[far] = _far_slope(x[far], y[far])
     return g
+
+
+def _unusual_slope(x: Any, y: Any, out: Any) -> Any:
+    """Give the same for single numbers, complex ones, and what is no array."""
+    if isinstance(y, StandIn):
+        return y.__array_function__(_tanh_slope, (type(y),), (x, y), {})  # type: ignore[attr-defined]
+    if y.dtype.kind == "c":
+        s = _sech(x)
+        return np.multiply(s, s, out)
+    if y.ndim:  # of an array type of a plugin
+        return _far_slope(x, y)
+    g = 1 - y * y
+    return g if g >= _HALF[y.dtype.char] else _far_slope(x, y)
 
 
 _tanh_slope.elementwise = True  # type: ignore[attr-defined]

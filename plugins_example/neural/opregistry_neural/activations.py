@@ -214,7 +214,7 @@ class _SquareplusSlope(Function):
 class Sigmoid(Function):
     """1 / (1 + exp(-x)); its derivative is y / (1 + exp(x)), exact far out, too.
 
-    Value and gradient together take a third longer than with y * (1 - y), which is 0 where y
+    Value and gradient together take a quarter longer than with y * (1 - y), which is 0 where y
     rounds to 1.
     """
 
