@@ -30,7 +30,8 @@ def _beside_the_largest(shares: Any, a: Any, axis: Axis) -> tuple[Any, Any, Any]
 class Softmax(Function):
     """exp(x) / sum(exp(x)) along axes, all of them where `axis` is None.
 
-    The derivative is exact where one share is close to 1, too; value and gradient together take half as long again for it.
+    The derivative is exact where one share is close to 1, too; value and gradient together take
+    half as long again for it.
     """
 
     saves = ("ys",)
@@ -52,7 +53,8 @@ class Softmax(Function):
 class Logsoftmax(Function):
     """log(softmax(x)) = x - log(sum(exp(x))) along axes, all of them where `axis` is None.
 
-    The derivative is exact where one share is close to 1, too; value and gradient together take half as long again for it.
+    The derivative is exact where one share is close to 1, too; value and gradient together take
+    half as long again for it.
     """
 
     saves = ("ys",)

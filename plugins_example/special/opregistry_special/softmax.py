@@ -9,7 +9,8 @@ from registry import Function, composite
 class Softmax(Function):
     """exp(x) over its sum along axes, without overflow; axis is None for all, an int or a tuple.
 
-    The derivative is exact where one share is close to 1, too; value and gradient together take half as long again for it.
+    The derivative is exact where one share is close to 1, too; value and gradient together take
+    half as long again for it.
     """
 
     saves = ("ys",)
@@ -30,7 +31,8 @@ class Softmax(Function):
 class LogSoftmax(Function):
     """log(softmax(x, axis)), exact where the softmax is close to 0.
 
-    The derivative is exact where one share is close to 1, too; value and gradient together take half as long again for it.
+    The derivative is exact where one share is close to 1, too; value and gradient together take
+    half as long again for it.
     """
 
     saves = ("ys",)
