@@ -102,6 +102,9 @@ class Pass:
             gradient = gradients.pop(key)
             ours = type(gradient) is ndarray and (key in self.owned or _is_only_here(gradient))
             if x is not None:
+                data = x._node[0]
+                if data is not None and (gradient.shape != data.shape or gradient.dtype is not data.dtype):
+                    gradient = _like_data(x, gradient, data)
                 found.append((x, gradient, ours))
             del gradient
         return found
@@ -157,10 +160,14 @@ class Pass:
     def add(self, key: int, gx: Any) -> None:
         """Add a gradient where another has arrived before."""
         before = self.gradients[key]
+        if type(before) is float64 and type(gx) is float64:
+            self.gradients[key] = before + gx
+            return
+        if before.shape != gx.shape or before.dtype is not gx.dtype:
+            leaf = next(leaf for leaf in self.waiting[Leaf.generation] if id(leaf) == key)
+            _compare_kinds(leaf(), "gradients", before, gx)
         if key in self.owned:
             np.add(before, gx, out=before)
-        elif type(before) is float64:
-            self.gradients[key] = before + gx
         else:
             self.gradients[key] = total = _as_array(before + gx)
             if type(total) is ndarray:
@@ -219,15 +226,14 @@ def own_arrays(gradients: list[Any]) -> list[Any]:
     while gradients:
         gradient = gradients.pop()
         kept = isinstance(gradient, NumPyProtocol) or (type(gradient) is ndarray and _is_only_here(gradient))
-        made.append(gradient if kept else _copied(gradient))
+        made.append(gradient if kept else copied(gradient))
         del gradient
     return made
 
 
-def _copied(gradient: Any) -> Any:
+def copied(array: Any) -> Any:
     """Copy an array with its memory order; one of a plugin's type, its own way."""
-    has_order = isinstance(gradient, ndarray | StandIn)
-    return gradient.copy("K") if has_order else gradient.copy()
+    return array.copy("K") if isinstance(array, ndarray | StandIn) else array.copy()
 
 
 def _references(x: Any) -> int:
@@ -327,6 +333,23 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     return gx if type(gx) is float64 else _as_array(gx)
 
 
+def _like_data(x: Variable, gradient: Any, data: Any) -> Any:
+    """Give the gradient of a leaf in the dtype of the data that it has now."""
+    _compare_kinds(x, "a gradient and data", gradient, data)
+    dtype = data.dtype if data.dtype.kind in "fc" else np.dtype(np.float64)
+    return gradient if gradient.dtype == dtype else np.astype(gradient, dtype)
+
+
+def _compare_kinds(x: Variable | None, what: str, a: Any, b: Any) -> None:
+    """Refuse what belongs to one leaf, but has two shapes, or is complex and real."""
+    if a.shape != b.shape or (a.dtype.kind == "c") != (b.dtype.kind == "c"):
+        raise GradientError(
+            f"{getattr(x, 'name', None) or 'a Variable'} has {what} of shapes {a.shape} and {b.shape}, dtypes "
+            f"{a.dtype} and {b.dtype}: '.data' was bound to another array after the Variable was used; bind "
+            "it after backward, or make another Variable"
+        )
+
+
 def _total(variable: Variable, gradient: Any) -> Any:
     """Add a gradient to a Variable's, as an array that nobody else holds."""
     before = variable.grad
@@ -335,13 +358,19 @@ def _total(variable: Variable, gradient: Any) -> Any:
             return np.asarray(gradient)
         if isinstance(gradient, NumPyProtocol):
             return gradient._with_own_array()
-        return _copied(_as_array(gradient))
+        return copied(_as_array(gradient))
     if isinstance(before, NumPyProtocol) and not isinstance(gradient, NumPyProtocol):
         before = before._array
-    total = _as_array(before + gradient)
-    if total.shape != variable.shape:
+    if isinstance(before, int | float | complex):
+        before = np.asarray(before)
+    if before.shape != variable.shape:
         raise GradientError(
             f"the grad of {variable.name or 'a Variable'} has shape {before.shape}, but its data has "
             f"{variable.shape}; call cleargrad() or set one of the data's shape"
         )
-    return total
+    if before.dtype.kind == "c" and variable.dtype.kind != "c":
+        raise GradientError(
+            f"the grad of {variable.name or 'a Variable'} is complex, but its data is {variable.dtype}; "
+            "call cleargrad() or set a real one"
+        )
+    return _as_array(before + gradient)

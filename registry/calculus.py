@@ -215,9 +215,13 @@ def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     Returns
     -------
     callable
-        With the arguments of `f` and then the vector, in the structure of the argument:
-        what `scipy.optimize.minimize` takes as ``hessp``. It costs about two gradients,
-        whatever the size.
+        With the arguments of `f` and then the vector, in the structure of the argument.
+        It costs about two gradients, whatever the size.
+
+    Notes
+    -----
+    SciPy calls a ``hessp`` with the vector second, ``hessp(x, p, *args)``. Without ``args=``
+    that is the order here, too; with it, give ``lambda x, p, *args: hvp(f)(x, *args, p)``.
 
     Examples
     --------

@@ -13,12 +13,13 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from registry.backward import own_arrays, pass_back
+from registry.backward import copied, own_arrays, pass_back
 from registry.catalog import StandIn
 from registry.edges import reachable
 from registry.errors import GradientError, UnsupportedTypeError
 from registry.function import Function
 from registry.modes import differentiating, recording
+from registry.state import default_registry
 from registry.structures import leaves, like, mapped, places
 from registry.variable import Variable, as_array, as_variable
 
@@ -228,7 +229,7 @@ class DifferentiatedCall:
         gradients = self.gradients([(y, weight) for y, (weight, _) in zip(self.ys, weights, strict=True)])
         roots = list(zip(map(as_variable, gradients), directions, strict=True))
         found = gradients_at([mark for _, mark in weights], roots, self._recorded(directions))
-        return like(self.value, map(_number_if_0d, _with_zeros(self.ys, found)))
+        return like(self.value, map(_number_if_0d, own_arrays(_with_zeros(self.ys, found))))
 
     def gradients(self, roots: Iterable[tuple[Variable, Any]]) -> list[Any]:
         """Give the gradient of each argument, from one of each result; zeros where nothing arrives."""
@@ -272,10 +273,19 @@ class DifferentiatedCall:
         return trees if self.several else trees[0]
 
     def finished(self, tree: Any) -> Any:
-        """Give plain values, unless something else is being differentiated."""
-        if self.nested:
-            return tree
-        return mapped(lambda y: _number_if_0d(y._array) if isinstance(y, Variable) else y, tree)
+        """Give what the function returned: plain values, unless something else is being differentiated.
+
+        An array of it may be an argument, or one that a later pass reads, so it is copied.
+        """
+        return mapped(self._finished, tree)
+
+    def _finished(self, y: Any) -> Any:
+        if isinstance(y, Variable):
+            if self.nested:
+                return y
+            y = _number_if_0d(y._array)
+        is_array = isinstance(y, (np.ndarray, *default_registry().catalog.array_types))
+        return copied(y) if is_array and (y.ndim or type(y) is np.ndarray) else y
 
 
 def floating(x: Variable) -> np.dtype[Any]:

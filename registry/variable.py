@@ -92,7 +92,14 @@ class Variable(NumPyProtocol):
 
     @data.setter
     def data(self, data: Array | None) -> None:
-        self._node = checked_data(data), *self._node[1:]
+        _, edge, generation = self._node
+        if generation > 0 and np.shape(checked_data(data)) != self.shape:
+            raise GradientError(
+                f"{self.name or 'this Variable'} is the result of {self.creator} and has shape {self.shape}: "
+                f"data of shape {np.shape(data)} would have a gradient that the operator cannot pass back; "
+                "make another Variable, or call unchain() first"
+            )
+        self._node = checked_data(data), edge, generation
 
     @property
     def _array(self) -> Any:
@@ -279,6 +286,11 @@ class Variable(NumPyProtocol):
             ones.fill(1)  # a third of the time of np.ones
             return ones
         seed = self.grad if isinstance(self.grad, Variable) else as_array(self.grad)
+        if seed.dtype.kind == "c" and self.dtype.kind != "c":
+            raise GradientError(
+                f"the grad set on {self.name or 'this Variable'} is complex, but the data is {self.dtype}; "
+                "set a real one"
+            )
         if isinstance(seed, np.ndarray) and self.dtype.kind in "fc":
             seed = seed.astype(self.dtype, copy=False)
         if seed.shape != self.shape:
