@@ -344,9 +344,9 @@ def _compare_kinds(x: Variable | None, what: str, a: Any, b: Any) -> None:
     """Refuse what belongs to one leaf, but has two shapes, or is complex and real."""
     if a.shape != b.shape or (a.dtype.kind == "c") != (b.dtype.kind == "c"):
         raise GradientError(
-            f"{getattr(x, 'name', None) or 'a Variable'} has {what} of shapes {a.shape} and {b.shape}, dtypes "
-            f"{a.dtype} and {b.dtype}: '.data' was bound to another array after the Variable was used; bind "
-            "it after backward, or make another Variable"
+            f"{getattr(x, 'name', None) or 'a Variable'} has {what} of shapes {a.shape} and {b.shape}, "
+            f"dtypes {a.dtype} and {b.dtype}: '.data' was bound to another array after the Variable was "
+            "used; bind it after backward, or make another Variable"
         )
 
 

@@ -126,8 +126,18 @@ def others_behind(roots: Sequence[Variable], own: Sequence[Mark | Variable]) -> 
     known = set(map(id, own))
     functions, ends = reachable([function for root in roots if (function := root.creator) is not None])
     held = [x for end in ends if (x := end()) is not None]
-    arguments = [f.output for f in functions if isinstance(f, Mark) and f.runs and id(f) not in known]
+    arguments = [f.output for f in functions if _runs(f) and id(f) not in known]
     return [x for x in held + arguments if id(x) not in known]
+
+
+def depends_on_arguments(y: Variable) -> bool:
+    """Say whether a Variable depends on the argument of a function that is being differentiated now."""
+    functions = [] if y.creator is None else reachable([y.creator])[0]
+    return any(map(_runs, functions))
+
+
+def _runs(function: Function) -> bool:
+    return isinstance(function, Mark) and bool(function.runs)
 
 
 class DifferentiatedCall:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.backward import run_backward
+from registry.backward import copied, run_backward
 from registry.catalog import StandIn
 from registry.edges import Edge, Leaf, Output, unchain_behind
 from registry.errors import (
+    ConversionError,
     GradientError,
     HigherOrderError,
     NotRecordedError,
     UnsupportedTypeError,
     did_you_mean,
 )
-from registry.modes import differentiating
+from registry.modes import differentiating, recording
 from registry.numpy_protocol import Array, NumPyProtocol, implementation
 from registry.state import default_registry
 
@@ -300,9 +302,55 @@ class Variable(NumPyProtocol):
             )
         return seed
 
+    def __copy__(self) -> Variable:
+        """Give a Variable of the same array: a result at its place in the graph, a leaf as another leaf."""
+        return self._copied(self._array)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        """Give one with an array of its own: a result at its place in the graph, a leaf as another leaf."""
+        data = self._array
+        return self._copied(data if data is None else copied(data), memo)
+
     def __reduce__(self) -> Any:
-        """Copy and pickle value, name and gradient, without the graph: what comes out is a leaf."""
-        return _restored, (type(self), self._array, self.name, self.grad), getattr(self, "__dict__", None)
+        """Pickle value, name and gradient, without the graph: what comes out is a leaf.
+
+        Raises
+        ------
+        HigherOrderError
+            Inside a backward that is being recorded.
+        ConversionError
+            Of what depends on the argument of a function that is being differentiated: its
+            gradient would be lost.
+        """
+        if self.creator is not None:
+            from registry.tracing import depends_on_arguments  # which is above this module
+
+            if depends_on_arguments(self):
+                raise ConversionError(
+                    "pickling a Variable would lose its gradient inside a function that is being "
+                    "differentiated; use copy.deepcopy, return it, or take the plain array with '.data'"
+                )
+        return _restored, (type(self), self.data, self.name, self.grad), getattr(self, "__dict__", None)
+
+    def _copied(self, data: Any, memo: dict[int, Any] | None = None) -> Variable:
+        """Give a copy that holds `data`; its other attributes are copied deeply where there is a memo.
+
+        What a recorded backward copies stays at its place in the graph, too: a leaf of
+        its own would be a constant to the next derivative.
+        """
+        made = _new(type(self))
+        _, edge, generation = self._node
+        is_leaf = edge is None or (type(edge) is Leaf and edge() is self)
+        if differentiating.get() is None and (is_leaf or not recording.get()):
+            edge, generation = Leaf(made), 0
+        made._node = data, edge, generation
+        if memo is not None:
+            memo[id(self)] = made
+        rest = self.name, self.grad, getattr(self, "__dict__", None)
+        made.name, made.grad, own = rest if memo is None else deepcopy(rest, memo)
+        if own is not None:
+            made.__dict__.update(own)
+        return made
 
     def _with_own_array(self) -> Variable:
         """Give the same value, with an array of its own, at the same place in the graph."""

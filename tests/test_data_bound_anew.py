@@ -50,7 +50,7 @@ class TestAnotherShape:
 
     def test_a_result_keeps_its_shape(self):
         y = np.sum(Variable(np.ones(3)))
-        with pytest.raises(GradientError, match="is the result of operator 'sum'.*shape.*unchain"):
+        with pytest.raises(GradientError, match=r"is the result of operator 'sum'.*shape.*unchain"):
             y.data = np.ones(3)
         y.data = np.array(2.0)
         y.unchain()
@@ -91,7 +91,7 @@ class TestAnotherDtype:
         if uses > 1:
             total = total + np.sum(np.real(x * 3))
         with pytest.raises(
-            GradientError, match="x has .* dtypes (float64 and complex128|complex128 and float64)"
+            GradientError, match=r"x has .* dtypes (float64 and complex128|complex128 and float64)"
         ):
             total.backward()
 

@@ -1,9 +1,10 @@
-"""What functions of functions hand out belongs to the caller: no later pass reads it, no argument shares it."""
+"""What functions of functions hand out is the caller's: no later pass reads it, no argument shares it."""
 
 import numpy as np
 import pytest
 
-from registry import Variable, compile, elementwise_grad, grad, hvp, jacobian, jvp, value_and_grad, vjp
+import registry
+from registry import Variable, elementwise_grad, grad, hvp, jacobian, jvp, value_and_grad, vjp
 
 CONSTANT = np.array([2.0, 3.0])
 PARTS = {
@@ -57,7 +58,7 @@ class TestValues:
     @pytest.mark.parametrize("compiled", [False, True])
     def test_of_value_and_grad(self, part, x, compiled):
         f = value_and_grad(lambda x: (np.sum(x**2), [PARTS[part](x)]), has_aux=True)
-        f = compile(f) if compiled else f
+        f = registry.compile(f) if compiled else f
         for _ in range(3):
             (value, aux), gradient = f(x)
             np.testing.assert_array_equal(aux[0], PARTS[part](x), strict=True)
