@@ -51,7 +51,7 @@ class Real(Function):
     saves = ()
 
     def forward(self, x: Any) -> Any:
-        return np.array(np.real(x))
+        return np.real(x)
 
     def backward(self, gy: Any) -> Any:
         return gy
@@ -65,7 +65,7 @@ class Imag(Function):
     saves = ()
 
     def forward(self, x: Any) -> Any:
-        return np.array(np.imag(x))
+        return np.imag(x)
 
     def backward(self, gy: Any) -> Any:
         return -1j * gy
@@ -118,7 +118,7 @@ class RealIfClose(Function):
         self.tol = tol
 
     def forward(self, a: Any) -> Any:
-        return np.array(np.real_if_close(a, self.tol))
+        return np.real_if_close(a, self.tol)
 
     def backward(self, gy: Any) -> Any:
         return gy

@@ -132,7 +132,7 @@ def matrix_power(a: Any, n: int) -> Any:
     n = index(n)
     if n == 0:
         return BroadcastTo(np.shape(a))(np.eye(np.shape(a)[-1], dtype=np.result_type(a)))
-    a, n = (np.linalg.inv(a), -n) if n < 0 else (np.copy(a), n)
+    a, n = (np.linalg.inv(a), -n) if n < 0 else (a[...], n)
     result = None
     while n:
         if n % 2:

@@ -247,6 +247,6 @@ def rot90(m: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     if first % np.ndim(m) == second % np.ndim(m):
         raise ValueError(f"the axes {first} and {second} are one; a plane has two")
     if k % 2 == 0:
-        return np.flip(m, (first, second)) if k % 4 else np.copy(m)
+        return np.flip(m, (first, second)) if k % 4 else m[...]  # a view, as NumPy gives
     turned = np.swapaxes(m, first, second)
     return np.flip(turned, first if k % 4 == 1 else second)

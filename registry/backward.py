@@ -233,7 +233,8 @@ def own_arrays(gradients: list[Any]) -> list[Any]:
 
 def copied(array: Any) -> Any:
     """Copy an array with its memory order; one of a plugin's type, its own way."""
-    return array.copy("K") if isinstance(array, ndarray | StandIn) else array.copy()
+    has_order = isinstance(array, ndarray | StandIn)
+    return array.copy("K") if has_order else array.copy()
 
 
 def _references(x: Any) -> int:

@@ -315,7 +315,12 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
-    return mapped(lambda y: new_variable(y._value, None, -1) if isinstance(y, Variable) else y, x)
+    return mapped(lambda y: new_variable(_seen(y._value), None, -1) if isinstance(y, Variable) else y, x)
+
+
+def _seen(value: Any) -> Any:
+    """Give a view of an array, which says whose memory it is."""
+    return value.view() if type(value) is np.ndarray else value
 
 
 def _rows(call: DifferentiatedCall, y: Variable) -> list[Any]:

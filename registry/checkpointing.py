@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from registry.catalog import StandIn
+from registry.edges import Leaf, Output, holder
 from registry.errors import GradientError
 from registry.function import Function
 from registry.modes import recording
@@ -23,8 +24,9 @@ _HOLE = object()
 def checkpoint(f: F) -> F:
     """Give a function with the same results, whose inner arrays are not kept for the backward pass.
 
-    The backward pass calls `f` again: memory for time. So `f` must give the same
-    again, and random numbers must come from a seed or generator made inside.
+    The backward pass calls `f` again: memory for time. So `f` must compute the same again:
+    random numbers must come from a generator that is made inside, with a seed, and what `f`
+    reads must not change until then.
 
     Parameters
     ----------
@@ -35,7 +37,15 @@ def checkpoint(f: F) -> F:
     Raises
     ------
     GradientError
-        In the backward pass, if `f` gives something else there.
+        In the backward pass, if `f` does not compute the same there, bit for bit: the results,
+        the operators that it calls, and what their `backward` reads, such as the mask of a
+        dropout where the activations are 0.
+
+    Notes
+    -----
+    Of what `backward` reads a checksum (CRC-32) is kept, at 2 GB/s for each of the two calls.
+    Neither arguments nor parameters are part of it: whether those are overwritten is what
+    `guard` looks for. Bits repeat as long as the number of threads of BLAS does.
 
     Examples
     --------
@@ -59,7 +69,8 @@ def checkpoint(f: F) -> F:
         outside = others_behind(ys, own)
         if not inputs and not outside:
             return result
-        again = Recomputed(f, given, [y._array for y in ys], len(inputs))
+        way = _way(ys, [x._edge for x in own + outside])
+        again = Recomputed(f, given, [y._array for y in ys], len(inputs), way)
         made = iter(again(*inputs, *outside) if ys else ())
         return mapped(lambda y: next(made) if isinstance(y, Variable) else y, result)
 
@@ -83,11 +94,14 @@ class Recomputed(Function):
     Its inputs are `count` arguments of the function and then the Variables from outside.
     """
 
-    def __init__(self, f: Callable[..., Any], given: Any, results: Sequence[Any], count: int) -> None:
+    def __init__(
+        self, f: Callable[..., Any], given: Any, results: Sequence[Any], count: int, way: int | None
+    ) -> None:
         self.f = f
         self.given = given
         self.results: Any = tuple(results)
         self.count = count
+        self.way = way
 
     def forward(self, *xs: Any) -> Any:
         results, self.results = self.results, None
@@ -104,26 +118,94 @@ class Recomputed(Function):
         marks: list[Mark | Variable] = [mark for _, mark in pairs]
         with running([mark for _, mark in pairs]):
             ys = _variables(_called(self.f, self.given, [variable for variable, _ in pairs]))
-        if len(ys) != len(gys) or not all(map(_same, (y._array for y in ys), self.ys)):
-            raise GradientError(
-                f"{self}: called again in the backward pass, it gave another result, which has another "
-                "gradient; make random generators inside it, and change nothing that it reads"
-            )
-        outside = self.inputs[self.count :]
-        return tuple(gradients_at([*marks, *outside], list(zip(ys, gys, strict=True)), create_graph))
+        self._compare(ys, marks)
+        roots = list(zip(ys, gys, strict=True))
+        return tuple(gradients_at([*marks, *self.inputs[self.count :]], roots, create_graph))
+
+    def _compare(self, ys: Sequence[Variable], marks: Sequence[Any]) -> None:
+        """Refuse what was not computed as the first time."""
+        edges = self._edges[self.count :]
+        held = map(holder, edges)
+        seen = self.inputs[self.count :]
+        if any(x is not None and x is not y for x, y in zip(held, seen, strict=True)):
+            raise self._differs("would read a Variable whose '.data' was bound to another array")
+        if len(ys) != len(self.ys) or not all(map(_same, (y._array for y in ys), self.ys)):
+            raise self._differs("gave another result")
+        way = _way(ys, [*marks, *edges])
+        if way != self.way and None not in (way, self.way):
+            raise self._differs("came to the same result another way")
+
+    def _differs(self, how: str) -> GradientError:
+        return GradientError(
+            f"{self}: called again in the backward pass, it {how}, which has another gradient; make random "
+            "generators inside it, with a seed, and change nothing that it reads"
+        )
 
     def __str__(self) -> str:
         return f"checkpoint of {getattr(self.f, '__name__', self.f)}"
 
 
 def _same(again: Any, before: Any) -> bool:
-    """Compare two results, but for rounding, which may differ with the arrays' alignment."""
-    if isinstance(again, StandIn):  # what is traced is compared with another trace
+    """Compare two results; bits repeat, as 20,000 calculations on BLAS and without did."""
+    if isinstance(again, StandIn):
         return True
     if again.shape != before.shape or again.dtype != before.dtype:
         return False
-    if before.dtype.kind not in "fc" or not before.size:
-        return np.array_equal(again, before)
-    rounding = np.finfo(before.dtype).eps ** 0.5
-    size = np.max(np.abs(before), initial=0, where=np.isfinite(before))
-    return np.allclose(again, before, rtol=0, atol=rounding * size, equal_nan=True)
+    return np.array_equal(again, before, equal_nan=before.dtype.kind in "fc")
+
+
+def _way(ys: Sequence[Variable], ends: Sequence[Any]) -> int | None:
+    """Give a checksum of how results were computed: of all that their gradients depend on, but the inputs.
+
+    That are the operators in the order of a walk from the results to these ends, how they
+    follow each other, and what their `backward` reads.
+    """
+    from zlib import crc32  # 0.5 ms, which `import registry` need not take
+
+    if any(isinstance(y._value, StandIn) for y in ys):
+        return None  # what is traced is compared with another trace
+    given = frozenset(map(id, ends))
+    met = {id(end): i for i, end in enumerate(ends)}
+    nodes: list[Any] = []
+    read = {id(y._value) for y in ys}  # which are compared by themselves
+    checksum = 0
+
+    def place(edge: Any) -> Any:
+        node, index = edge if type(edge) is Output else (edge, 0)
+        if node is not None and id(node) not in met:
+            met[id(node)] = len(met)
+            nodes.append(node)
+        return node is not None and (met[id(node)], index)
+
+    def note(x: Any) -> None:
+        nonlocal checksum
+        if isinstance(x, np.ndarray) and id(x) not in read:
+            read.add(id(x))
+            checksum = crc32(_bytes(x), checksum)
+        elif isinstance(x, int | float | complex | str | np.generic):
+            checksum = crc32(repr(x).encode(), checksum)
+
+    note(str([place(y._edge) for y in ys]))
+    for node in nodes:  # which grows on the way
+        if isinstance(node, Leaf):
+            continue
+        note(f"{id(type(node))} {[place(edge) for edge in node._edges]}")
+        for x, edge in zip(node.xs if node._saves_xs else (), node._edges, strict=False):
+            if id(edge) not in given:
+                note(x)
+        for x in leaves([*(node.ys if node._saves_ys else ()), *_stored(node)]):
+            note(x)
+    return checksum
+
+
+def _stored(function: Function) -> list[Any]:
+    """Give what an operator's `__init__` and `forward` left on it."""
+    own = [getattr(function, name, None) for name in function._own_slots]
+    return own if function._bare else [*own, *getattr(function, "__dict__", {}).values()]
+
+
+def _bytes(x: Any) -> Any:
+    """Give the bytes of an array's numbers; of a long double's, some are filling."""
+    if x.dtype.char in "gG":
+        x = x.astype(np.complex128 if x.dtype.char == "G" else np.float64)
+    return x.data if x.flags.c_contiguous else x.tobytes()

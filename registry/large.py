@@ -133,6 +133,8 @@ def forward_in_blocks(function: Function, xs: Sequence[Any], size: int = BLOCK) 
     cheap = perf_counter() - started < _WORTH_HELP
     if cheap or type(first) is not np.ndarray or first.dtype.kind not in "biufc":
         return None
+    if first.base is not None and any(_has_axes(x) and np.may_share_memory(first, x) for x in xs):
+        return None  # a view, which the whole is, too
     result = blocks.empty_like(first)
     results = blocks.view(result)
     is_ufunc = isinstance(type(function).forward, np.ufunc)

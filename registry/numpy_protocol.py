@@ -60,6 +60,11 @@ def on_plain_values(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def memory(array: Any) -> Any:
+    """Give the array whose memory this one's is: itself, or what it is a view of."""
+    return array if array.base is None else array.base
+
+
 class NumPyProtocol:
     """What `Variable` inherits to behave like an array in Python and NumPy code."""
 

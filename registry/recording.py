@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -15,6 +16,7 @@ from registry import large, state
 from registry.calling import checked_result, explain, make_constants_arrays
 from registry.edges import Edge, Like, Output
 from registry.modes import recording
+from registry.numpy_protocol import memory
 from registry.variable import Variable, new_variable
 
 if TYPE_CHECKING:
@@ -54,10 +56,34 @@ def record(function: Function, inputs: Sequence[Any]) -> Any:
         explain(function, error, inputs)
         raise
     if type(ys) is not np.ndarray or ys.dtype.kind not in "biufc":
-        ys = checked_result(function, ys)
+        is_number = type(ys) is np.float64 and function.scalars  # which stays one
+        ys = ys if is_number else checked_result(function, ys)
+    ys = shared(inputs, xs, ys)
     if observers is not None:
-        observers.after_forward(function=function, xs=xs, ys=ys if type(ys) is tuple else (ys,))
+        seen = checked_result(function, ys)
+        observers.after_forward(function=function, xs=xs, ys=seen if type(seen) is tuple else (seen,))
     return results(function, xs, ys)
+
+
+def shared(inputs: Sequence[Any], xs: Sequence[Any], ys: Any) -> Any:
+    """Give results so that each that shares memory with another array has that array as its base.
+
+    An input, or another output, as it is becomes a view of itself, and Variables of which
+    views are taken remember it: so augmented assignment knows what NumPy would write into.
+    """
+    if type(ys) is tuple:
+        given = [shared(inputs, xs, y) for y in ys]
+        seen = Counter(id(memory(y)) for y in given if type(y) is np.ndarray)
+        return tuple([y.view() if seen[id(y)] > 1 else y for y in given])
+    if type(ys) is not np.ndarray:
+        return ys
+    of = memory(ys)
+    for i, x in enumerate(xs):
+        if of is x:
+            if isinstance(inputs[i], Variable):
+                inputs[i]._viewed = True
+            return ys.view() if ys is x else ys
+    return ys
 
 
 def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:

@@ -187,6 +187,7 @@ class DifferentiatedCall:
         return chosen
 
     def _marked(self, what: str, x: Any) -> Variable:
+        is_number = isinstance(x, int | float) or (isinstance(x, Variable) and type(x._value) is np.float64)
         value = x._array if isinstance(x, Variable) else float(x) if type(x) is int else x
         try:
             usable = as_array(value).dtype.kind in "iufc"
@@ -200,6 +201,9 @@ class DifferentiatedCall:
             )
         variable, mark = marked(x if isinstance(x, Variable) else as_array(value))
         self.marks.append(mark)
+        if is_number:  # which stays one, and so is bound anew by `x += 1`
+            (y,) = mark.ys = (np.float64(value),)
+            variable._node = y, *variable._node[1:]
         return variable
 
     def _result(self, what: str, y: Any) -> Variable:

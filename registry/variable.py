@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.augmented import AugmentedAssignment
 from registry.backward import copied, run_backward
 from registry.catalog import StandIn
 from registry.edges import Edge, Leaf, Output, unchain_behind
@@ -31,7 +32,7 @@ _ONE = np.float64(1)
 _new = object.__new__
 
 
-class Variable(NumPyProtocol):
+class Variable(AugmentedAssignment, NumPyProtocol):
     """An array, its gradient, and the function that made it.
 
     Parameters
@@ -67,12 +68,13 @@ class Variable(NumPyProtocol):
     (variable(5.0), array([2., 4.]))
     """
 
-    __slots__ = ("__weakref__", "_node", "_why_leaf", "grad", "name")
+    __slots__ = ("__weakref__", "_node", "_viewed", "_why_leaf", "grad", "name")
 
     # Value, edge and generation, which a call reads at once: 0.2 us less an operation than
     # three attributes of a class with __getattr__. The edge of a constant is None.
     _node: tuple[Any, Edge | None, int]
     _why_leaf: str
+    _viewed: bool  # set where the result of a call is a view of the array
     grad: Any
 
     def __init__(self, data: Array | None, name: str | None = None) -> None:
@@ -94,14 +96,15 @@ class Variable(NumPyProtocol):
 
     @data.setter
     def data(self, data: Array | None) -> None:
+        value: Any = checked_data(data)
         _, edge, generation = self._node
-        if generation > 0 and np.shape(checked_data(data)) != self.shape:
+        if generation > 0 and getattr(value, "shape", None) != self.shape:
             raise GradientError(
                 f"{self.name or 'this Variable'} is the result of {self.creator} and has shape {self.shape}: "
-                f"data of shape {np.shape(data)} would have a gradient that the operator cannot pass back; "
-                "make another Variable, or call unchain() first"
+                f"data of shape {getattr(value, 'shape', None)} would have a gradient that the operator "
+                "cannot pass back; make another Variable, or call unchain() first"
             )
-        self._node = checked_data(data), edge, generation
+        self._node = value, edge, generation
 
     @property
     def _array(self) -> Any:
@@ -270,6 +273,18 @@ class Variable(NumPyProtocol):
         if create_graph and not isinstance(seed, Variable):
             seed = new_variable(seed, None, -1)
         run_backward(self, edge, seed, retain_grad, create_graph)
+
+    def _is_given(self) -> bool:
+        """Say whether this is a leaf that no operator gave, such as a parameter."""
+        edge = self._node[1]
+        return type(edge) is Leaf and edge() is self and not hasattr(self, "_why_leaf")
+
+    def _arrays_of_call(self) -> list[Any]:
+        """Give the arrays that the call which gave this Variable keeps."""
+        function = self.creator
+        if function is None:
+            return []
+        return [*function._inputs_like, *(function.ys if function._saves_ys else ())]
 
     def _leaf_reason(self) -> str:
         try:

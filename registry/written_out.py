@@ -20,7 +20,7 @@ from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.edges import Like
 from registry.modes import differentiating, recording
-from registry.recording import record, results
+from registry.recording import record, results, shared
 from registry.stored import stored_floats
 from registry.threads import LARGE
 from registry.variable import Variable, at_edge
@@ -62,7 +62,10 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         f"    {_edges('_function', len(names))} = {_numbered('_edge{}', len(names))}",
         "    _kind = type(_y)",
         f"    if {unusual}:",
-        f"        return _results(_function, ({xs},), _checked_result(_function, _y))",
+        "        _y = _checked_result(_function, _y)",
+        f"        _y = _shared({inputs}, ({xs},), _y) if _kind is _tuple_type else _y",
+        f"        return _results(_function, ({xs},), _y)",
+        *_views(cls, names),
         "    _variable = _new(_Variable)",
         "    _variable.grad = _variable.name = None",
         "    if _generation < 0:",
@@ -74,6 +77,19 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         "    _function.ys = (_y,)" if cls._saves_ys else "",
         "    return _variable",
     )
+
+
+def _views(cls: type[Function], names: Sequence[str]) -> Iterator[str]:
+    """Do what `recording.shared` does, for one result; that of a ufunc shares nothing."""
+    if isinstance(cls.forward, np.ufunc):
+        return
+    yield "    _base = _y.base"
+    yield f"    if _base is not None or {_numbered('_y is _x{}', len(names), ' or ')}:"
+    for i, x in enumerate(names):
+        yield f"        if _y is _x{i}:"
+        yield f"            _y, _base = _y.view(), _x{i}"
+        yield f"        if _base is _x{i} and type({x}) is not _ndarray:"
+        yield f"            {x}._viewed = True"
 
 
 def _input(cls: type[Function], i: int, x: str, call: str) -> Iterator[str]:
@@ -273,7 +289,9 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_record_other": record,  # another one, where the helper stands in the place of an operator
         "_ref": ref,
         "_results": results,
+        "_shared": shared,
         "_state": state,
         "_stored_floats": stored_floats,
         "_tuple": tuple.__new__,
+        "_tuple_type": tuple,
     }

@@ -114,7 +114,7 @@ def test_blocks_give_the_same_bits(subject, two_threads):
             assert_same_array(in_blocks, y)
             values += 1
         gradients += compared_gradients(function, xs, y) if subject.cls.differentiable else 1
-    assert values
+    assert values or subject.operator.name == "real"  # a view of real numbers, which no block makes
     assert gradients or subject.operator.name in PASSED_ON
 
 

@@ -1,0 +1,117 @@
+"""``v += other`` and its kin: what NumPy gives, or an error.
+
+NumPy writes into the array, and a Variable is never written into. So the name is bound to a
+new Variable where nobody could tell, and the rest is refused.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import StandIn
+from registry.errors import ConversionError
+from registry.numpy_protocol import NumPyProtocol, memory
+
+
+def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the method for ``v += other`` and its kin, which bind the name to a new Variable.
+
+    NumPy writes into the array instead. So that is an error where anything but the name
+    would see it; NumPy's scalars, which it binds anew, are bound anew here.
+    """
+
+    def method(self: Any, other: Any) -> Any:
+        if type(self._node[0]) is np.float64:
+            return call(self, other)
+        holders = getrefcount(self)
+        is_traced = isinstance(self._value, StandIn)  # of which the plain call has told
+        why_not = None if is_traced else _seen_by(self, other, holders)
+        made: Any = call(self, other)
+        if not isinstance(made, NumPyProtocol | np.ndarray | np.generic | StandIn):
+            return made
+        if not is_traced and (why_not := why_not or _misfit(self, made)):
+            raise ConversionError(
+                f"'v {sign}= other' writes into an array, but a Variable is never written into, and here "
+                f"{why_not}; make a new one: v = v {sign} other"
+            )
+        return _in_dtype_of(self, made)
+
+    return method
+
+
+def _seen_by(v: Any, other: Any, holders: int) -> str | None:
+    """Say what but one name would see it if the array of a Variable were written into."""
+    if v._is_given():
+        return "it is a leaf, which keeps its value"
+    if holders > (_ONE_NAME_TWICE if v is other else _ONE_NAME):
+        return "another name, a list or an argument has the same one"
+    if type(v._value) is not np.ndarray:
+        return f"nothing is known of who shares a {type(v._value)}"
+    if v._value.base is not None or hasattr(v, "_viewed"):
+        of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
+        if _holders_of_memory(v) > _HELD_ONCE + of_call:
+            return "its memory is that of another array, too, such as one that it is a view of"
+    return None
+
+
+def _holders_of_memory(v: Any) -> int:
+    return getrefcount(memory(v._node[0]))
+
+
+def _in_dtype_of(v: Any, result: Any) -> Any:
+    """Convert a result as NumPy does where it writes into an array; a number keeps its own dtype."""
+    return np.astype(result, v.dtype) if v.ndim and result.dtype != v.dtype else result
+
+
+def _misfit(v: Any, result: Any) -> str | None:
+    """Say why a result does not fit into the array of a Variable, as far as that is known."""
+    if result.shape != v.shape:
+        return f"the result has shape {result.shape}, not {v.shape}"
+    if result.dtype != v.dtype and (v.ndim == 0 or not np.can_cast(result.dtype, v.dtype, "same_kind")):
+        return f"the result has dtype {result.dtype}, not {v.dtype}"
+    return None
+
+
+def _references_of_one() -> tuple[int, int, int]:
+    """Count those that `_augmented` sees of a Variable with one name, in ``v += v``, and of its array."""
+
+    class Counted:
+        _node = (np.empty(0),)
+
+        def __iadd__(self, other: Any) -> Any:
+            return getrefcount(self)
+
+    one: Any = Counted()
+    twice: Any = Counted()
+    held = _holders_of_memory(one)
+    one += 0
+    twice += twice
+    return one, twice, held
+
+
+_ONE_NAME, _ONE_NAME_TWICE, _HELD_ONCE = _references_of_one()
+
+
+class AugmentedAssignment:
+    """What `Variable` inherits for augmented assignment."""
+
+    __slots__ = ()
+
+    __iadd__ = _augmented("+", operator.add)
+    __isub__ = _augmented("-", operator.sub)
+    __imul__ = _augmented("*", operator.mul)
+    __itruediv__ = _augmented("/", operator.truediv)
+    __ifloordiv__ = _augmented("//", operator.floordiv)
+    __imod__ = _augmented("%", operator.mod)
+    __ipow__ = _augmented("**", operator.pow)
+    __imatmul__ = _augmented("@", operator.matmul)
+    __iand__ = _augmented("&", operator.and_)
+    __ior__ = _augmented("|", operator.or_)
+    __ixor__ = _augmented("^", operator.xor)
+    __ilshift__ = _augmented("<<", operator.lshift)
+    __irshift__ = _augmented(">>", operator.rshift)
