@@ -63,13 +63,15 @@ def checkpoint(f: F) -> F:
         inputs = _variables((args, kwargs))
         # The Variables themselves go into edges: kept here, they would make a cycle of x.grad and x.
         given = mapped(lambda x: _HOLE if isinstance(x, Variable) else x, (args, kwargs))
-        own = [Variable(x._array) for x in inputs]
-        result = _called(f, given, own)
+        pairs = [marked(x._array) for x in inputs]
+        marks = [mark for _, mark in pairs]
+        with running(marks):
+            result = _called(f, given, [variable for variable, _ in pairs])
         ys = _variables(result)
-        outside = others_behind(ys, own)
+        outside = others_behind(ys, marks)
         if not inputs and not outside:
             return result
-        way = _way(ys, [x._edge for x in own + outside])
+        way = _way(ys, [*marks, *[x._edge for x in outside]])
         again = Recomputed(f, given, [y._array for y in ys], len(inputs), way)
         made = iter(again(*inputs, *outside) if ys else ())
         return mapped(lambda y: next(made) if isinstance(y, Variable) else y, result)
