@@ -265,7 +265,7 @@ class Astype(Function):
         return y
 
     def backward(self, gy: Any) -> Any:
-        return None if self.rounds else gy
+        return (None,) if self.rounds else gy
 
 
 class Copy(Function):

@@ -123,10 +123,8 @@ class Pass:
         except Exception as error:
             explain(function, error)
             raise
-        if type(gxs) is not tuple:
-            gxs = (gxs,)
         edges, likes = function._edges, function._inputs_like
-        if len(gxs) != len(edges):
+        if type(gxs) is not tuple or len(gxs) != len(edges):
             gxs = counted(function, gxs)
         if observers is not None:
             observers.after_backward(function=function, gxs=gxs)
@@ -279,7 +277,15 @@ def _as_array(gradient: Any) -> Any:
 
 
 def counted(function: Function, returned: Any) -> Sequence[Any]:
-    """Make a sequence of one gradient for each input; accept None for optional ones that were left out."""
+    """Make a sequence of one gradient for each input; accept None for optional ones that were left out.
+
+    None alone is what a method without `return` gives, and no way to say that there is no gradient.
+    """
+    if returned is None and any(function.needs_grad):
+        raise GradientError(
+            f"{function}: backward returned None alone, as a method without 'return' does; return the "
+            "gradients, and None within a tuple, (None,) for one input, where there is none"
+        )
     gxs: Sequence[Any] = returned if isinstance(returned, tuple) else (returned,)
     expected = len(function._inputs_like)
     if len(gxs) == 1 and expected > 1 and isinstance(gxs[0], list):
@@ -328,6 +334,10 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
             gx = gx.reshape(like.shape)
     dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
     if gx.dtype != dtype:
+        if gx.dtype.kind not in "biufc":
+            raise GradientError(
+                f"{function}: backward returned a gradient of dtype {gx.dtype}; expected {dtype}"
+            )
         if gx.dtype.kind == "c" and dtype.kind == "f":
             gx = np.real(gx)
         gx = np.astype(gx, dtype)

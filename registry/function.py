@@ -151,7 +151,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} gives no forward(self, x, ...)")
 
     def backward(self, *gys: Any, **_: Any) -> Any:
-        """Give the gradient of each input from that of each output; None for none."""
+        """Give the gradient of each input from that of each output; None in a tuple for none."""
         raise NotImplementedError(f"{type(self).__name__} gives no backward(self, gy, ...)")
 
     def keeps_inputs(self, *ys: Any) -> bool:
@@ -308,6 +308,8 @@ class Function:
         if type(gx) is np.float64 and create_graph:
             return new_variable(gx, None, -1)
         try:
+            if isinstance(gx, bool | np.bool_):
+                raise UnsupportedTypeError(f"{gx} is no derivative")
             gx = as_array(gx)
         except UnsupportedTypeError as error:
             raise GradientError(f"{self}: backward returned {type(gx)} as a gradient: {error}") from None

@@ -48,7 +48,7 @@ class Mark(Function):
         arrived = _arrived.get()
         if arrived is not None and id(self) in arrived:
             arrived[id(self)] = gy
-            return None
+            return (None,)
         return gy
 
     def _backward_on_variables(self, gys: Sequence[Any]) -> Any:

@@ -248,6 +248,9 @@ def _passed(fitted: Sequence[str], count: int) -> Iterator[str]:
         yield "        else:"
         yield f"            _gradients[_key] = _gx{i}"
         yield f"            _pass.waiting[_edge{i}.generation].append(_edge{i})"
+    if count == 1:
+        yield "    elif _gxs is None:"
+        yield "        _counted(_function, None)"
 
 
 def _edges(function: str, count: int) -> str:

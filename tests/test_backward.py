@@ -9,6 +9,7 @@ import pytest
 
 import registry
 from registry import Function, GradientError, Variable, hookimpl
+from registry.helpers import make_helper
 from registry.ops import add, exp, sin, square
 
 
@@ -77,6 +78,104 @@ def test_a_gradient_that_is_no_array_is_an_error(gradient):
 
     with pytest.raises(GradientError, match=f"Wrong.*returned {type(gradient)} as a gradient"):
         Wrong()(Variable(np.ones(2))).backward()
+
+
+@pytest.mark.parametrize("gradient", [True, np.True_, iter([1.0]), NotImplemented, ..., np.sin])
+def test_what_is_no_gradient_is_an_error_as_the_whole_return_value(gradient):
+    class Wrong(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return gradient
+
+    x = Variable(np.array(1.0))
+    for create_graph in (False, True):
+        with pytest.raises(GradientError, match=f"Wrong.*returned {type(gradient)} as a gradient"):
+            Wrong()(x).backward(create_graph=create_graph)
+    assert x.grad is None
+
+
+def test_a_gradient_of_objects_is_an_error():
+    class Wrong(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return np.array([None])
+
+    with pytest.raises(GradientError, match=r"Wrong.*dtype object; expected float64"):
+        Wrong()(Variable(np.ones(1))).backward()
+
+
+class ForgetsToReturn(Function):
+    """A sum, whose backward computes and does not return."""
+
+    def forward(self, *xs):
+        return sum(xs)
+
+    def backward(self, gy):
+        (gy,) * len(self.needs_grad)
+
+
+class ForgetsOne(ForgetsToReturn):
+    elementwise = True
+
+    def forward(self, x):
+        return 1.0 * x
+
+
+class ForgetsOneOfNumbers(ForgetsOne):
+    scalars = True
+
+
+class ForgetsTwo(ForgetsToReturn):
+    def forward(self, x, z):
+        return x + z
+
+
+class ForgetsOneOfTwoResults(ForgetsToReturn):
+    def forward(self, x):
+        return 1.0 * x, 2.0 * x
+
+    def backward(self, gy, gz):
+        gy + 2 * gz
+
+
+@pytest.mark.parametrize("way", ["helper", "instance"])
+@pytest.mark.parametrize("options", [{}, {"create_graph": True}, {"retain_grad": True}], ids=str)
+@pytest.mark.parametrize("size", [0, 3, 300_000])
+@pytest.mark.parametrize(
+    ("operator", "inputs"),
+    [
+        (ForgetsOne, 1), (ForgetsOneOfNumbers, 1), (ForgetsTwo, 2), (ForgetsToReturn, 3),
+        (ForgetsOneOfTwoResults, 1),
+    ],
+)  # fmt: skip
+def test_a_forgotten_return_is_an_error_in_every_way_of_a_step_back(operator, inputs, size, options, way):
+    xs = [Variable(np.ones(size) if size else np.array(1.0)) for _ in range(inputs)]
+    y = (make_helper(operator, "helper") if way == "helper" else operator())(*xs)
+    with pytest.raises(GradientError, match=rf"'{operator.__name__}'.*returned None alone.*'return'"):
+        (y[0] if isinstance(y, tuple) else y).backward(**options)
+    assert all(x.grad is None for x in xs)
+
+
+def test_none_in_a_tuple_is_no_gradient():
+    class Constant(Function):
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, gy):
+            return (None,)
+
+    class OfTheSecond(ForgetsTwo):
+        def backward(self, gy):
+            return None, gy
+
+    x, z = Variable(np.ones(2)), Variable(np.ones(2))
+    (Constant()(x) + make_helper(Constant, "helper")(x) + OfTheSecond()(x, z)).backward()
+    assert x.grad is None
+    np.testing.assert_array_equal(z.grad, [1.0, 1.0])
 
 
 def test_gradients_may_come_as_a_list_and_none_for_left_out_inputs():

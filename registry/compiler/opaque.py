@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from registry.backward import counted
 from registry.compiler.trace import Trace, tracing
 from registry.compiler.traced import concrete, traced_in
 from registry.errors import CompileError
@@ -79,8 +80,7 @@ class _Backward:
 
     def __call__(self, function: Function, *gys: Any) -> tuple[Any, ...]:
         gxs = function.backward(*[np.asarray(gy) if isinstance(gy, _NUMBERS) else gy for gy in gys])
-        gxs = gxs if isinstance(gxs, tuple | list) else (gxs,)
-        return tuple([gx._array if isinstance(gx, Variable) else gx for gx in gxs])
+        return tuple([gx._array if isinstance(gx, Variable) else gx for gx in counted(function, gxs)])
 
 
 _twins: dict[type[Function], type[Function]] = {}

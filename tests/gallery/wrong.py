@@ -247,7 +247,7 @@ class ForgottenInput(Product):
         return gy * x1, None
 
 
-@caught_by("first_derivative", "is 0, by differences")
+@caught_by("gradient_structure", "method without 'return'")
 class ForgottenReturn(Sine):
     """Backward computes and returns nothing."""
 
@@ -563,7 +563,7 @@ class ForgottenNotDifferentiable(Function):
         return np.argsort(x)
 
     def backward(self, gy):
-        return None
+        return (None,)
 
 
 # The second derivative is wrong.
