@@ -56,7 +56,7 @@ class Where(Function):
 )
 def extract(condition: Any, arr: Any) -> Any:
     """Give the elements where the condition holds, as a vector."""
-    return np.ravel(arr)[np.flatnonzero(plain(condition))]
+    return np.ravel(arr)[np.flatnonzero(condition)]
 
 
 @composite(
@@ -98,7 +98,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Give the slices along an axis for which the condition holds."""
     if np.ndim(condition) != 1:
         raise ValueError(f"the condition is a vector, not an array of {np.ndim(condition)} axes")
-    return np.take(a, np.flatnonzero(plain(condition)), axis=axis)
+    return np.take(a, np.flatnonzero(condition), axis=axis)
 
 
 @composite(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import log
 from typing import Any
 
@@ -109,13 +110,15 @@ class _LogOfSum(Function):
     power: Any
 
     def backward(self, gy: Any) -> Any:
-        largest = np.maximum(*self.xs)
-        terms = []
-        for x in self.xs:
-            same = np.logical_and(np.isinf(x), np.equal(x, largest))  # infinities: their difference is nan
-            terms.append(self.power(np.where(same, 0, x) - np.where(same, 0, largest)))
+        largest = reduce(np.maximum, self.xs)
+        terms = [self.power(self.above(x, largest)) for x in self.xs]
         gy = gy / (terms[0] + terms[1])
         return gy * terms[0], gy * terms[1]
+
+    def above(self, x: Any, largest: Any) -> Any:
+        """Give the difference; that of equal infinities, which is nan, as 0."""
+        same = np.logical_and(np.isinf(x), np.equal(x, largest))
+        return np.where(same, 0, x) - np.where(same, 0, largest)
 
 
 class Logaddexp(_LogOfSum):

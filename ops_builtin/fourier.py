@@ -29,7 +29,7 @@ _SAMPLES_ND = (
 
 def _with_length(x: Any, length: int, axis: int) -> Any:
     """Cut an axis, or fill it up with zeros."""
-    axis %= x.ndim
+    axis = axis % x.ndim
     missing = length - x.shape[axis]
     if missing <= 0:
         return x[(slice(None),) * axis + (slice(length),)] if missing else x

@@ -37,8 +37,9 @@ class GetItem(Function):
         return x[self.index]
 
     def backward(self, gy: Any) -> Any:
-        add_at = AddAt(self.index, self.shape)
-        return add_at(gy) if isinstance(gy, Variable) else add_at.forward(gy)
+        if isinstance(gy, Variable):
+            return AddAt(self.index, self.shape)(gy)
+        return AddAt(self.index, self.shape).forward(gy)
 
 
 class AddAt(Function):
@@ -110,10 +111,9 @@ class SetItem(Function):
 
 def _last_named(index: Any, shape: tuple[int, ...]) -> Any:
     """Say for each element of ``x[index]`` whether the index names it no more after that."""
-    turn = np.zeros(shape, np.intp)
-    turns = np.arange(turn[index].size).reshape(turn[index].shape)
-    turn[index] = turns
-    return turn[index] == turns
+    nothing = np.zeros(shape, np.intp)
+    turns = np.arange(nothing[index].size).reshape(nothing[index].shape)
+    return SetItem(index).forward(nothing, turns)[index] == turns
 
 
 @composite(

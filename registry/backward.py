@@ -114,6 +114,8 @@ class Pass:
         recorded, observers = self.create_graph, self.observers
         if not recorded and not function.scalars:
             gys = list(map(_as_array, gys))
+        if not function._only_reads:
+            gys = function._given(gys)
         if observers is not None:
             observers.before_backward(function=function, gys=tuple(map(_as_array, gys)))
         if self.retained is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MemberDescriptorType
 from typing import Any, ClassVar
 from weakref import ReferenceType
 
@@ -10,17 +11,19 @@ import numpy as np
 
 from registry import large
 from registry.backward import Pass
+from registry.bytecode import assigns
 from registry.edges import Edge, Output, holder
 from registry.errors import (
     GradientError,
     HigherOrderError,
     UnsupportedTypeError,
 )
+from registry.given import Given, only_reads, own_copy
 from registry.modes import differentiating
 from registry.numpy_protocol import Array
 from registry.recording import record
 from registry.state import default_registry
-from registry.stored import assigned, set_by_init, stored_floats, stores_nothing
+from registry.stored import Rules, forbidden, stores_nothing, withheld
 from registry.threads import LARGE
 from registry.variable import Variable, as_array, at_edge, new_variable
 
@@ -64,7 +67,8 @@ class Function:
         Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept. Where it reads
         ``"xs"`` of some results only, `keeps_inputs` says of which.
     constants : tuple of str
-        Floating arrays stored by `forward` that do not depend on the inputs.
+        What `forward` stores or writes into though the inputs do not change it, by the names of
+        attributes: `backward` may read it in a recorded pass, too.
     domain : pair of float, or dict of parameter name to pair, optional
         The open interval of real numbers in which the inputs lie; for checks.
     samples : iterable of dict, or class method from a random Generator to one, optional
@@ -128,7 +132,8 @@ class Function:
     _uniform: ClassVar[bool] = False
     _own_slots: ClassVar[tuple[str, ...]] = ()
     _withholding: ClassVar[dict[frozenset[str], type[Function]]]
-    _safe: ClassVar[frozenset[str]]
+    _rules: ClassVar[Rules]
+    _only_reads: ClassVar[bool | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,11 +141,13 @@ class Function:
         functions = cls.implements if isinstance(cls.implements, tuple) else (cls.implements,)
         if functions and isinstance(functions[0], np.ufunc) and cls.forward is Function.forward:
             cls.forward = functions[0]  # type: ignore[method-assign]
-        slots = [name for base in cls.__mro__[:-1] for name in vars(base).get("__slots__", ())]
+        members = [item for base in cls.__mro__ for item in vars(base).items()]
+        slots = [name for name, member in members if isinstance(member, MemberDescriptorType)]
         cls._own_slots = tuple(name for name in slots if name not in Function.__slots__)
         cls._bare, cls._withholding = stores_nothing(cls), {}
-        keeps_none = cls._bare or not (cls._own_slots or assigned(cls, "forward"))
+        keeps_none = cls._bare or not (cls._own_slots or assigns(cls, "forward"))
         cls._uniform = cls.elementwise and keeps_none
+        cls._only_reads = vars(cls).get("_only_reads")
         # Not those written out for a base.
         cls._pass_back = Function._pass_back  # type: ignore[method-assign]
         cls._pass_back_recorded = Function._pass_back_recorded  # type: ignore[method-assign]
@@ -180,13 +187,6 @@ class Function:
     def __str__(self) -> str:
         """Name the operator and its plugin."""
         return default_registry().owner(type(self))
-
-    @classmethod
-    def safe_attributes(cls) -> frozenset[str]:
-        """Give the attributes that a recorded backward may read, found once a class."""
-        if "_safe" not in cls.__dict__:
-            cls._safe = set_by_init(cls).union(cls.constants, Function.__slots__)
-        return cls._safe
 
     @property
     def _edges(self) -> tuple[Edge | None, ...]:
@@ -291,9 +291,9 @@ class Function:
             outputs: Sequence[Edge] = [self] if len(several) == 1 else several
             ys = zip(outputs, self.ys, strict=True)
             on_variables.ys = tuple([at_edge(edge, y) for edge, y in ys])
-        if not self._bare and (hidden := stored_floats(self, self.safe_attributes())):
+        if hidden := withheld(self):
             for name in hidden:
-                delattr(on_variables, name)
+                object.__delattr__(on_variables, name)
             on_variables.__class__ = _without(type(self), frozenset(hidden))
         token = differentiating.set(on_variables)
         try:
@@ -301,10 +301,16 @@ class Function:
         finally:
             differentiating.reset(token)
 
+    def _given(self, gys: Sequence[Any]) -> Sequence[Any]:
+        """Give gradients as `backward` gets them: such as it may spoil, where it may write."""
+        return gys if only_reads(type(self)) else list(map(own_copy, gys))
+
     def _gradient(self, gx: Any, create_graph: bool) -> Any:
         """Make an array, or a Variable while the pass is recorded, of what backward returned."""
         if isinstance(gx, Variable):
-            return gx if create_graph else gx._array
+            if create_graph:
+                return gx.taken() if type(gx) is Given else gx
+            return gx._array
         if type(gx) is np.float64 and create_graph:
             return new_variable(gx, None, -1)
         try:
@@ -321,25 +327,27 @@ class Function:
         return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else np.float64)
 
 
-def _without(cls: type[Function], hidden: frozenset[str]) -> type[Function]:
+def _without(cls: type[Function], names: frozenset[str]) -> type[Function]:
     """Give a class like another, whose instances refuse to give some attributes, and say why.
 
     A class of its own, since a class with `__getattr__` costs each look-up in it 0.05 us.
     """
-    if hidden not in cls._withholding:
+    if names not in cls._withholding:
+        members: dict[str, Any] = {name: _Withheld(cls, name) for name in names}
+        cls._withholding[names] = type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__})
+        for name, member in members.items():
+            setattr(cls._withholding[names], name, member)
+    return cls._withholding[names]
 
-        def refuse(self: Function, name: str) -> Any:
-            if name not in hidden:
-                raise AttributeError(f"{cls.__name__!r} has no attribute {name!r}", name=name, obj=self)
-            raise HigherOrderError(
-                f"{default_registry().owner(cls)}: 'backward' reads self.{name}, a floating array that "
-                "'forward' stored, which is a constant to the second derivative; compute it again from "
-                f"self.xs or self.ys, or, if the inputs do not change it, declare constants = ({name!r},)"
-            )
 
-        members = {"__getattr__": refuse, "__slots__": (), "__module__": cls.__module__}
-        cls._withholding[hidden] = type(cls.__name__, (cls,), members)
-    return cls._withholding[hidden]
+class _Withheld:
+    """An attribute that must not be read, whatever the class itself has by this name."""
+
+    def __init__(self, cls: type[Function], name: str) -> None:
+        self.cls, self.name = cls, name
+
+    def __get__(self, function: Any, _: object = None) -> Any:
+        raise forbidden(self.cls, self.name, f"self.{self.name}")
 
 
 def _variable_at(edge: Edge | None, data: Any) -> Variable:

@@ -167,15 +167,20 @@ def make_helper(cls: type[Function], name: str) -> Callable[..., Any]:
         names = [p.name for p in inputs]
         namespace.update(written_out.namespace(cls, len(names)))
         source = written_out.helper_source(cls, declaration, make, names)
-        source += f"\n\n{written_out.pass_back_source(cls, len(names))}"
-        if recorded := not cls.once_differentiable:
-            source += f"\n\n{written_out.pass_back_recorded_source(cls, len(names))}"
         _run(source, f"{filename[:-1]}, written out>", namespace)
         helper.__code__, namespace[name] = namespace[name].__code__, helper
-        cls._pass_back = namespace["_pass_back"]  # type: ignore[method-assign]
-        if recorded:
-            cls._pass_back_recorded = namespace["_pass_back_recorded"]  # type: ignore[method-assign]
+        write_out_when_used("_pass_back", written_out.pass_back_source)
+        if not cls.once_differentiable:
+            write_out_when_used("_pass_back_recorded", written_out.pass_back_recorded_source)
         return helper
+
+    def write_out_when_used(step: str, source: Callable[[type[Function], int], str]) -> None:
+        def first(*args: Any) -> None:
+            _run(source(cls, len(inputs)), f"{filename[:-1]}, {step}>", namespace)
+            setattr(cls, step, namespace[step])
+            namespace[step](*args)
+
+        setattr(cls, step, first)
 
     namespace["_written_out"] = write_out
     return helper

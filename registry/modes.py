@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 recording: ContextVar[bool] = ContextVar("opregistry_recording", default=True)
 differentiating: ContextVar[Function | None] = ContextVar("opregistry_differentiating", default=None)
 
+
+_INSIDE = "call an operator that does it ('opregistry ops'), or declare once_differentiable = True"
+
+
+def advice(outside: str, inside: str = _INSIDE) -> str:
+    """Say what to do where a Variable is not taken: as given, but for a backward that is being recorded.
+
+    There a plain array is an error itself.
+    """
+    if differentiating.get() is None:
+        return outside
+    return inside
+
+
 _CONFIG = {"enable_backprop": recording}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from registry import state
 from registry.catalog import StandIn, function_name
 from registry.errors import ConversionError, HigherOrderError, NoOperatorError
-from registry.modes import differentiating
+from registry.modes import advice, differentiating
 from registry.state import default_registry
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -26,6 +26,7 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 _PLAIN = frozenset((NoneType, bool, int, float, complex, str, np.ndarray, np.float64))
 _ARRAY_LIKE = (np.ndarray, np.generic, int, float, complex, list, tuple)
+_ONCE = "declare once_differentiable = True"
 _USUAL = frozenset((bool, int, float, complex, str, list, tuple, np.ndarray, *np.sctypeDict.values()))
 
 
@@ -35,12 +36,20 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plain(value: Any) -> Any:
-    """Replace every Variable in nested tuples, lists, dicts and slices by its array."""
+    """Replace every Variable in nested tuples, lists, dicts and slices by its array.
+
+    Raises
+    ------
+    HigherOrderError
+        Inside a `backward` that is being recorded, if one holds floating or complex numbers.
+    """
     if type(value) in _PLAIN:
         return value
     if type(value) is slice:
         return slice(plain(value.start), plain(value.stop), plain(value.step))
     if isinstance(value, NumPyProtocol):
+        if differentiating.get() is not None and getattr(value._value, "dtype", np.dtype(float)).kind in "fc":
+            raise left_behind("takes the plain array of a Variable")
         return value._array
     if hasattr(value, "_fields"):
         return type(value)(*map(plain, value))
@@ -51,11 +60,27 @@ def plain(value: Any) -> Any:
     return value
 
 
+def left_behind(what: str) -> HigherOrderError:
+    """Give the error of a `backward` that is being recorded and takes the plain array of a Variable."""
+    return HigherOrderError(
+        f"{default_registry().owner(type(differentiating.get()))}: 'backward' {what}, which is a constant to "
+        "the second derivative; compute with self.xs, self.ys and the gradients themselves, or declare "
+        "once_differentiable = True"
+    )
+
+
 def on_plain_values(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make the call for a constant function: on arrays, with an array as its result."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*plain(args), **plain(kwargs))
+        backward = differentiating.get()
+        if backward is None:
+            return function(*plain(args), **plain(kwargs))
+        differentiating.set(None)  # its result is a constant anyway
+        try:
+            return function(*plain(args), **plain(kwargs))
+        finally:
+            differentiating.set(backward)
 
     return call
 
@@ -96,14 +121,14 @@ class NumPyProtocol:
 
         usual = "call an operator (np.stack for a list of Variables, or see 'opregistry ops')"
         lost = lost_gradient("a NumPy array", usual)
-        raise ConversionError(f"{lost}, or take the plain array with '.data'")
+        raise ConversionError(lost + ", or " + advice("take the plain array with '.data'", _ONCE))
 
     def _as_number(self) -> NoReturn:
         from registry.conversions import lost_gradient
 
         usual = "call the NumPy function instead of the math module's (np.sin for math.sin)"
         lost = lost_gradient("a Python number", usual)
-        raise ConversionError(f"{lost}, or take the plain number with '.item()'")
+        raise ConversionError(lost + ", or " + advice("take the plain number with '.item()'", _ONCE))
 
     __float__ = __int__ = __complex__ = _as_number
 
@@ -111,7 +136,7 @@ class NumPyProtocol:
         from registry.conversions import INTEGER, lost_gradient
 
         lost = lost_gradient(INTEGER, "an index, axis or size carries none: give it as a plain one")
-        raise ConversionError(f"{lost}, or take the plain number with '.item()'")
+        raise ConversionError(lost + ", or " + advice("take the plain number with '.item()'", _ONCE))
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -22,6 +22,7 @@ from registry.errors import (
     text_of,
 )
 from registry.hookspecs import PROJECT
+from registry.modes import advice
 from registry.threads import lock_across_forks
 
 Function = Callable[..., Any]
@@ -272,13 +273,14 @@ class Registry:
         if candidates := self.candidates("functions", function):
             return self.catalog.choose(name, candidates).implements[function]
         if reason := self.catalog.refused.get(name):
-            raise NoOperatorError(f"{name} cannot be differentiated: {reason}")
+            instead = advice(reason) if ".data" in reason else reason
+            raise NoOperatorError(f"{name} cannot be differentiated: {instead}")
         bare = name.rpartition(".")[2]
         raise NoOperatorError(
             f"no operator implements {name}{self._installable(bare) or self._near(bare)}{self._lost()}; "
             "install or load a plugin that "
-            f"does, or write one (a Function with 'implements = {name}'); '.data' gives the "
-            "plain array, without a gradient"
+            f"does, or write one (a Function with 'implements = {name}'); "
+            + advice("'.data' gives the plain array, without a gradient")
         )
 
     def entry(self, target: object) -> Operator | None:

@@ -15,13 +15,12 @@ from registry.edges import Edge, Leaf, Output, unchain_behind
 from registry.errors import (
     ConversionError,
     GradientError,
-    HigherOrderError,
     NotRecordedError,
     UnsupportedTypeError,
     did_you_mean,
 )
-from registry.modes import differentiating, recording
-from registry.numpy_protocol import Array, NumPyProtocol, implementation
+from registry.modes import advice, differentiating, recording
+from registry.numpy_protocol import Array, NumPyProtocol, implementation, left_behind
 from registry.state import default_registry
 
 if TYPE_CHECKING:
@@ -85,13 +84,8 @@ class Variable(AugmentedAssignment, NumPyProtocol):
     @property
     def data(self) -> Any:
         """The plain array; whoever reads it leaves the recorded computation."""
-        function = differentiating.get()
-        if function is not None:
-            raise HigherOrderError(
-                f"{default_registry().owner(type(function))}: 'backward' reads '.data' of a "
-                "Variable, which is a constant to the second derivative; compute with self.xs, "
-                "self.ys and the gradients themselves, or declare once_differentiable = True"
-            )
+        if differentiating.get() is not None:
+            raise left_behind("reads '.data' of a Variable")
         return self._array
 
     @data.setter
@@ -385,7 +379,7 @@ def _ones_like(value: Any) -> Any:
 
 def _hint(name: str) -> str:
     if hasattr(np.ndarray, name):
-        return f"; '.data.{name}' is that of the plain array, without a gradient"
+        return "; " + advice(f"'.data.{name}' is that of the plain array, without a gradient")
     return "" if name.startswith("_") else did_you_mean(name, dir(Variable(None)))
 
 

@@ -19,9 +19,10 @@ from registry.backward import counted, explain, fitted
 from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.edges import Like
+from registry.given import only_reads, own_copy
 from registry.modes import differentiating, recording
 from registry.recording import record, results, shared
-from registry.stored import stored_floats
+from registry.stored import rules, withheld
 from registry.threads import LARGE
 from registry.variable import Variable, at_edge
 
@@ -155,6 +156,7 @@ def pass_back_source(cls: type[Function], count: int) -> str:
         "" if cls.scalars else "    if type(_gy) is _float64:\n        _gy = _asarray(_gy)",
         "    if type(_gy) is _ndarray and _gy.size > _LARGE:" if cls._uniform else "",
         "        return _postpone(_pass, _function, _gy)" if cls._uniform else "",
+        "" if only_reads(cls) else "    _gy = _own_copy(_gy)",
         "    try:",
         "        _gxs = _function.backward(_gy)",
         "    except Exception as _error:",
@@ -184,9 +186,9 @@ def pass_back_recorded_source(cls: type[Function], count: int) -> str:
         "def _pass_back_recorded(_function, _gy, _pass):",
         *(
             ("    _twin = _new(type(_function))",)
-            if cls._bare
+            if cls._bare and not rules(cls).elsewhere
             else (
-                "    if _stored_floats(_function, _function.safe_attributes()):",
+                "    if _withheld(_function):",
                 "        return _pass.step(_function, (_gy,))",
                 "    _twin = _function._unrecorded_copy()",
             )
@@ -198,7 +200,7 @@ def pass_back_recorded_source(cls: type[Function], count: int) -> str:
         "    _twin.ys = (_at_edge(_function, _function.ys[0]),)" if cls._saves_ys else "",
         "    _token = _differentiating.set(_twin)",
         "    try:",
-        "        _gxs = _twin.backward(_gy)",
+        f"        _gxs = _twin.backward({'_gy' if only_reads(cls) else '_own_copy(_gy)'})",
         "    except Exception as _error:",
         "        _explain(_function, _error)",
         "        raise",
@@ -286,6 +288,7 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_is_recording": recording.get,
         "_ndarray": np.ndarray,
         "_new": object.__new__,
+        "_own_copy": own_copy,
         "_numbers": (np.float64, float, int),
         "_postpone": large.postpone,
         "_record": record,
@@ -294,7 +297,7 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_results": results,
         "_shared": shared,
         "_state": state,
-        "_stored_floats": stored_floats,
         "_tuple": tuple.__new__,
         "_tuple_type": tuple,
+        "_withheld": withheld,
     }

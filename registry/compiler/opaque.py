@@ -16,6 +16,7 @@ from registry.compiler.traced import concrete, traced_in
 from registry.errors import CompileError
 from registry.function import Function
 from registry.state import default_registry
+from registry.stored import rules
 from registry.tracing import Mark
 from registry.variable import Variable
 
@@ -79,8 +80,9 @@ class _Backward:
         self.__name__ = f"backward of {cls.__name__}"
 
     def __call__(self, function: Function, *gys: Any) -> tuple[Any, ...]:
-        gxs = function.backward(*[np.asarray(gy) if isinstance(gy, _NUMBERS) else gy for gy in gys])
-        return tuple([gx._array if isinstance(gx, Variable) else gx for gx in counted(function, gxs)])
+        gys = tuple([np.asarray(gy) if isinstance(gy, _NUMBERS) else gy for gy in gys])
+        gxs = counted(function, function.backward(*function._given(gys)))
+        return tuple([gx._array if isinstance(gx, Variable) else gx for gx in gxs])
 
 
 _twins: dict[type[Function], type[Function]] = {}
@@ -110,7 +112,10 @@ def _twin(cls: type[Function]) -> type[Function]:
         }  # fmt: skip
         twin: Any = type(cls.__name__, (cls,), members)
         # What is found in the author's code, and not in ours.
-        twin._bare, twin._safe, twin._own_slots = False, cls.safe_attributes(), cls._own_slots
+        read = rules(cls)
+        twin._rules = read._replace(constants=read.constants | {"_whole"})
+        twin._bare, twin._own_slots = False, cls._own_slots
+        twin._only_reads = True  # `_Backward` copies
         _twins[cls] = twin
     return _twins[cls]
 

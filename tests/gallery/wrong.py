@@ -601,9 +601,9 @@ class StoredInADict(StoredResult):
         return gy * self.kept["y"]
 
 
-@caught_by("second_derivative", "by differences")
+@caught_by("second_derivative", "reads self.kept")
 class StoredInAnObject(StoredResult):
-    """The same, in an object where nobody looks."""
+    """The same, in an object."""
 
     def forward(self, x):
         self.kept = SimpleNamespace(y=np.exp(x))
@@ -613,7 +613,7 @@ class StoredInAnObject(StoredResult):
         return gy * self.kept.y
 
 
-@caught_by("second_derivative", "by differences")
+@caught_by("second_derivative", "reads self.pull")
 class StoredInAClosure(StoredResult):
     """The same, in a function."""
 
@@ -1450,6 +1450,8 @@ class OneGradientIsEnough(SineAndCosine):
 @caught_by("independent_calls", "keep what a call needs on self")
 class MaskOnTheClass(Masked):
     """The mask of the last call is every call's."""
+
+    constants = ("_mask",)
 
     def forward(self, x):
         type(self)._mask = x > 0

@@ -59,6 +59,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "checkpointing": ("calculus",),
     "structures": ("calculus", "compile"),
     "stored": ("stored", "higher_order"),
+    "bytecode": ("stored", "given"),
+    "given": ("given", "higher_order"),
     "large": ("large",),
     "threads": ("threads", "large"),
     "known_plugins": ("known_plugins",),

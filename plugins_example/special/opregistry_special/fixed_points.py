@@ -10,6 +10,8 @@ from registry import Function, composite, vjp
 class _FixedPoint(Function):
     """The x with x = func(x, *args), whose gradient follows from the implicit function theorem."""
 
+    constants = ("func",)
+
     def __init__(self, func, options):
         self.func, self.options = func, options
 

@@ -17,6 +17,8 @@ class _Odeint(Function):
     anew at each t.
     """
 
+    constants = ("func",)
+
     def __init__(self, func, rtol, atol, mxstep):
         self.func = func
         self.rtol, self.atol, self.mxstep = rtol, atol, mxstep
