@@ -133,7 +133,7 @@ def test_no_message_in_a_recorded_backward_advises_what_is_an_error_there(call):
     x = Variable(np.array(2.0))
     with pytest.raises((registry.RegistryError, AttributeError)) as inside:
         Calls()(x).backward(create_graph=True)
-    assert "call an operator that does it ('opregistry ops'), or declare once_diff" in str(inside.value)
+    assert re.search("call .*, or declare once_differentiable = True", str(inside.value))
     with pytest.raises((registry.RegistryError, AttributeError), match=r"\.(data|item)") as outside:
         call(x)
     assert not re.search(r"\.(data|item)", str(inside.value))
