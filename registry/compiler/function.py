@@ -9,7 +9,6 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from registry.compiler.outside import Outside
 from registry.compiler.plan import OTHER, Plan
 from registry.compiler.trace import tracing
 from registry.compiler.tracer import is_traced, trace_twice
@@ -86,9 +85,8 @@ class CompiledFunction(Generic[P, T]):
                 f"{self.__name__} went {WAYS} ways through its branches with arguments of one kind, and goes "
                 f"another now; choose by np.where, or leave this part out of the compiled function: {lines}"
             )
-        outside = Outside(self._f)
-        traces = trace_twice(self.__name__, self._f, args, kwargs, outside.variables)
-        plan = Plan(self.__name__, args, kwargs, traces, outside.names)
+        traces = trace_twice(self.__name__, self._f, args, kwargs)
+        plan = Plan(self.__name__, args, kwargs, traces)
         with _storing:
             self._plans.pop(key, None)
             self._plans[key] = [plan, *plans]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from types import CellType
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from registry import state
 from registry.compiler.blocks import Blocks, in_blocks
 from registry.compiler.emit import Source
-from registry.compiler.outside import Name
+from registry.compiler.guards import guards
 from registry.compiler.simplify import simplified
 from registry.compiler.tracer import Result, Traces, is_traced
 from registry.compiler.values import Branch, Memory, Value
@@ -34,13 +33,11 @@ class Plan:
         The steps.
     """
 
-    def __init__(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces, names: Sequence[Name]
-    ) -> None:
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traces: Traces) -> None:
         self.owners = [value.memory.root() for value in traces.program.results]
         self.program = in_blocks(simplified(traces.program))
         self.plugins = state.default._plugins
-        self.names = names
+        self.places, self.changed = traces.places, guards(traces.places)
         self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
         self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
         source = self.source = Source(self.program)
@@ -55,7 +52,7 @@ class Plan:
     @property
     def is_current(self) -> bool:
         """Whether the plugins, and what is outside, are those that it was made with."""
-        return state.default._plugins is self.plugins and all(name.is_current for name in self.names)
+        return state.default._plugins is self.plugins and not any(changed() for changed in self.changed)
 
     def __str__(self) -> str:
         groups = [step.call.source for step in self.program.steps if isinstance(step.call, Blocks)]
@@ -72,11 +69,8 @@ class Plan:
         arguments = iter(self.program.arguments)
         self.take("args", args, arguments)
         self.take("kwargs", kwargs, arguments)
-        for place in self.names:
-            where, value = source.bind("where", place.where), source.bind("what", place.value)
-            cell = isinstance(place.where, CellType)
-            now = f"{where}.cell_contents" if cell else f"{where}[{source.expression(place.name)}]"
-            self.refuse(f"{now} is not {value}", f"{place.name}, from outside")
+        for changed in self.changed:
+            self.refuse(f"{source.bind('outside_changed', changed)}()")
         if self.writes_outside:
             source.write(f"{source.called(apart)}({', '.join(self.given.values())})")
 

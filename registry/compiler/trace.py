@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ import numpy as np
 
 from registry.compiler.traced import Traced, concrete, traced_in
 from registry.compiler.values import Branch, Layout, Memory, Step, Value, replaced
+from registry.compiler.writing import line_of
 from registry.edges import Output
 from registry.errors import CompileError
 from registry.function import Function
@@ -52,6 +52,8 @@ class Trace:
         self.stored: list[tuple[str, Any]] = []  # results of operators run whole, for the comparison
         self.ended = False
         self.failed = ""  # where the last call of NumPy raised an error
+        self.refused: CompileError | None = None  # also where the function catches it
+        self.refused_in: list[Function] = []
         self.errors: dict[str, Any] = {**np.geterr()}
 
     def value_of(self, x: Any) -> Any:
@@ -178,10 +180,13 @@ class Trace:
         return f"{self.active[-1]}, " if self.active else ""
 
     def refusal(self, what: str, instead: str) -> CompileError:
-        """Make the error that says what cannot be traced, where, and what to do."""
-        return CompileError(
+        """Make the error that says what cannot be traced, where, and what to do; it is the trace's, too."""
+        error = CompileError(
             f"{self.name} cannot be compiled: {self.operator()}{what}, at {self.line()}; {instead}"
         )
+        if self.refused is None:
+            self.refused, self.refused_in = error, [*self.active]
+        return error
 
     def line(self) -> str:
         """Give ``file:line: text`` of the user's code that runs now."""
@@ -194,9 +199,7 @@ class Trace:
             elif not inside and not file.startswith(_BUILT_IN) and "/pluggy/" not in file:
                 break
             frame = frame.f_back
-        file, number = frame.f_code.co_filename, frame.f_lineno
-        text = linecache.getline(file, number).strip()
-        return f"{file}:{number}" + (f": {text}" if text else "")
+        return line_of(frame.f_code.co_filename, frame.f_lineno)
 
     # The observer: which operator runs, and what the recorded graph reaches.
 

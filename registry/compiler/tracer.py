@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from registry.compiler.guards import Place
 from registry.compiler.opaque import run_whole
+from registry.compiler.outside import Outside
 from registry.compiler.trace import Trace, is_whole, tracing
 from registry.compiler.traced import Traced, concrete
 from registry.compiler.values import Branch, Layout, Program, Value
+from registry.compiler.witness import Witness
 from registry.errors import CompileError
 from registry.state import default_registry
 from registry.structures import leaves, mapped, places
@@ -32,21 +35,16 @@ class Result:
 
 @dataclass
 class Traces:
-    """A program, and the structure of what the function gave when it was called."""
+    """A program, the structure of what the function gave when it was called, and what it read outside."""
 
     program: Program
     tree: Any
     results: list[Result]
     called: Any
+    places: list[Place]
 
 
-def trace_twice(
-    name: str,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    outside: Iterable[Variable] = (),
-) -> Traces:
+def trace_twice(name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traces:
     """Call a function on its arguments, and trace it on copies of them.
 
     Raises
@@ -58,22 +56,27 @@ def trace_twice(
     expected = f(*args, **kwargs)
     opaque: set[type] = set()
     first = _traced(name, f, before, opaque)
+    outside = Outside(f, leaves(before), first.witness)
     second = _traced(name, f, before, opaque)
     _compare(name, first, second)
+    if (problem := outside.problem()) is not None:
+        raise CompileError(f"{name} cannot be compiled: {problem}")
     for key, (edge, line) in first.trace.leaves.items():
         if (leaf := edge()) is not None and key in second.trace.leaves:
             raise _outside(name, _shown(leaf), line)
-    for variable in outside:
+    for variable in outside.variables:
         if any(np.may_share_memory(variable._array, array) for array in first.trace.captured):
             raise _outside(name, f"the data of {_shown(variable)}", "a line that reads '.data'")
     results = _results(name, first.result, expected)
     values = [r.value for r in results if isinstance(r.value, Value)]
-    return Traces(Program(first.arguments, first.trace.steps, values), expected, results, expected)
+    program = Program(first.arguments, first.trace.steps, values)
+    return Traces(program, expected, results, expected, outside.places)
 
 
 @dataclass
 class _Run:
     trace: Trace
+    witness: Witness
     arguments: list[Value]
     result: Any
 
@@ -96,16 +99,18 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
         before_this = tracing.get()
         try:
             tracing.set(trace)
-            with default_registry().observing(trace):
+            with default_registry().observing(trace), Witness() as witness:
                 result = f(*args, **kwargs)
+            if trace.refused is not None:  # and the function caught it
+                raise trace.refused
             if [(place, id(x)) for place, x in places(given)] != entries:
                 raise CompileError(
                     f"{name} cannot be compiled: it changes a list or dict that it gets as an argument, "
                     "which no plan does; change a copy of it, and return that"
                 )
-            return _Run(trace, arguments, result)
+            return _Run(trace, witness, arguments, result)
         except Exception as error:
-            operators = [type(function) for function in trace.active if not is_whole(function)]
+            operators = [type(function) for function in trace.refused_in or trace.active if not is_whole(function)]
             if new := [cls for cls in operators if cls not in opaque]:
                 opaque.add(new[-1])
                 continue

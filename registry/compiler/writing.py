@@ -103,6 +103,12 @@ class Writer:
         return self.namespace[source[4 : source.index("(")]]
 
 
+def line_of(file: str, number: int) -> str:
+    """Give ``file:line: text``, as far as the text is known."""
+    text = linecache.getline(file, number).strip()
+    return f"{file}:{number}" + (f": {text}" if text else "")
+
+
 def is_name(text: Any) -> bool:
     """Say whether a text can stand in a source as a name, and nothing else."""
     return type(text) is str and text.isidentifier() and not iskeyword(text)
