@@ -11,12 +11,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from operator import is_
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 PREFIX = "_outside_"  # of names in guards, which stand among those of the user's module
 _SHORT = 16  # entries that are asked for one by one
-CONTAINERS = (OrderedDict, dict, list, deque, set)  # that can change
+CONTAINERS = (OrderedDict, dict, MappingProxyType, list, deque, set)  # that can change
 
 
 class Place(NamedTuple):
@@ -61,7 +61,7 @@ def variable(name: str, cell: CellType) -> Place:
 def entries(name: str, x: Any) -> list[Place]:
     """Make the places of what a container holds, in its order."""
     kind: Any = next(base for base in CONTAINERS if isinstance(x, base))
-    views = (kind.keys, kind.values) if issubclass(kind, dict) else (kind.__iter__,)
+    views = (kind.keys, kind.values) if hasattr(kind, "keys") else (kind.__iter__,)
     return [_entries(name, x, view) for view in views]
 
 

@@ -7,11 +7,13 @@ object whose use is not known by name, each attribute that any of the code menti
 
 from __future__ import annotations
 
+import abc
 import builtins
 import functools
 import importlib.util
 import operator
 import sys
+import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +42,7 @@ from registry.compiler.guards import CONTAINERS, PREFIX, Place, entries, place, 
 from registry.compiler.reads import Chain, reads_of
 from registry.compiler.witness import Witness, is_core, is_standard, root
 from registry.compiler.writing import line_of
+from registry.edges import Like
 from registry.state import default_registry
 from registry.variable import Variable
 
@@ -51,7 +54,10 @@ _ATOMS = (
     np.generic, np.dtype, np.ufunc, np.ndarray, StandIn, type(sys.flags),
 )  # fmt: skip
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
-_OF_C = (BuiltinFunctionType, MethodWrapperType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType)
+_OF_C = (
+    BuiltinFunctionType, MethodWrapperType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
+    type(vars(Like)["shape"]),
+)  # fmt: skip
 _WRITING = {"append", "appendleft", "extend", "extendleft", "insert", "add", "clear"}  # and reading nothing
 _REFLECTING: list[Any] = [getattr, hasattr, vars, dir, operator.attrgetter, operator.methodcaller]
 _LIBRARY = (FunctionType, BuiltinFunctionType, type, ModuleType)  # code, which nobody changes in the standard library
@@ -186,7 +192,8 @@ class Outside:
             return self._global(name, vars(module), key)
         if root(module.__name__) not in ("registry", "numpy", "scipy"):
             self._add(place(name, "{0} in {1}", key, vars(module)))
-            self._reach(f"{module.__name__}.__getattr__", vars(module).get("__getattr__"))
+            if "__getattr__" in vars(module):
+                self._follow(module.__name__, module, ("__getattr__",))
         return _NOTHING
 
     def _of_class(self, name: str, cls: type, key: str) -> Any:
@@ -197,7 +204,9 @@ class Outside:
             return members[key]
         owner = _owner(cls, key)
         if owner is None:
-            if self._catches and not hasattr(type(cls), key):
+            if type(cls) is not type and _owner(type(cls), key) not in (None, type, object):
+                return self._of_instance(name, cls, key)
+            if self._catches and not hasattr(cls, key):
                 self._add(place(name, "{0}({1}, {2})", hasattr, cls, key))
             return _NOTHING
         value = vars(owner)[key]
@@ -220,10 +229,11 @@ class Outside:
             return _NOTHING
         if isinstance(value, property):
             self._add(place(name, f"{{0}}.{key} is not {{1}}", cls, value))
+            self._reach(cls.__name__, x)
             return _NOTHING
         of_c = isinstance(value, MemberDescriptorType | GetSetDescriptorType)
         if not of_c and owner and hasattr(type(value), "__set__"):
-            return self._descriptor(name, cls, owner, key, value)
+            return self._descriptor(name, x, owner, key, value)
         if key in own:
             value = own[key]
         elif of_c:
@@ -233,6 +243,7 @@ class Outside:
                 owner = None
         if key not in own and owner is None:
             if hasattr(cls, "__getattr__"):
+                self._reach(cls.__name__, x)
                 self._add(place(name, "{0} in {1}.__dict__", key, x))
             elif self._catches or self._reflects:
                 self._add(place(name, "{0}({1}, {2})", hasattr, x, key))
@@ -247,12 +258,13 @@ class Outside:
             value = value.__func__
         elif hasattr(type(value), "__get__"):
             assert owner is not None
-            return self._descriptor(name, cls, owner, key, value)
+            return self._descriptor(name, x, owner, key, value)
         self._add(place(name, f"{{0}}.{key} is not {{1}}", x, value))
         return value
 
-    def _descriptor(self, name: str, cls: type, owner: type, key: str, value: Any) -> Any:
-        """Guard what computes an attribute; what it computes is known by the code that it runs."""
+    def _descriptor(self, name: str, x: Any, owner: type, key: str, value: Any) -> Any:
+        """Guard what computes an attribute of an object; what it computes is known by the code that it runs."""
+        self._reach(name.rpartition(".")[0], x)
         if owner.__flags__ & 1 << 9:
             self._add(place(name, "{0}.__dict__[{1}] is not {2}", owner, key, value))
         if isinstance(value, _OF_C):
@@ -278,6 +290,7 @@ class Outside:
         """Look at an object that may have been used in any way."""
         if isinstance(x, str):
             self._strings.add(x)
+        self._reflects |= any(x is one for one in _REFLECTING)
         if isinstance(x, _ATOMS) or id(x) in self._seen:
             return
         self._seen.add(id(x))
@@ -300,7 +313,7 @@ class Outside:
             self._reach_class(name, x)
             if package in ("numpy", "scipy"):
                 self._all_attributes(name, x)
-        elif package.lstrip("_") not in ("thread", "numpy", "scipy", "functools", "re") and not (
+        elif package.lstrip("_") not in ("numpy", "scipy", "functools", "re") and cls not in _LOCKS and not (
             callable(x) and root(getattr(x, "__module__", "")) in ("numpy", "scipy")
         ):
             self._refuse(f"it uses {name}, {_a(cls)}, whose state cannot be seen")
@@ -348,8 +361,6 @@ class Outside:
 
     def _from(self, name: str, value: Any, chain: Iterable[str]) -> None:
         if value is not _NOTHING:
-            if any(value is one for one in _REFLECTING):
-                self._reflects = True
             self._follow(name, value, tuple(chain))
 
     def _import(self, namespace: dict[str, Any], module: str, level: int) -> None:
@@ -364,6 +375,10 @@ class Outside:
         if not cls.__flags__ & 1 << 9 or root(cls.__module__) in ("numpy", "scipy", "registry", "ops_builtin"):
             return
         self._objects.append((name, cls))
+        if isinstance(cls, abc.ABCMeta):
+            self._add(place(f"what counts as {name}", "{0}() != {1}", abc.get_cache_token, abc.get_cache_token()))
+        if type(cls) is not type:
+            self._reach(type(cls).__name__, type(cls))
         for base in cls.__mro__:
             for key, value in list(vars(base).items()) if base.__flags__ & 1 << 9 else ():
                 if any(id(f.__code__) in self._ran for f in _functions(value)):
@@ -455,6 +470,7 @@ class Outside:
         self._reach(name, x.__wrapped__)
 
 
+_LOCKS = type(threading.Lock()), type(threading.RLock())  # which keep nothing that is read
 _ENUM: Any = __import__("enum").Enum
 _LOOKS: dict[Any, Callable[[Outside, str, Any], None]] = {
     Variable: Outside._variable,

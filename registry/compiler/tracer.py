@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +56,9 @@ def trace_twice(name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs:
     before = mapped(_copied, (args, kwargs))
     expected = f(*args, **kwargs)
     opaque: set[type] = set()
-    first = _traced(name, f, before, opaque)
-    outside = Outside(f, leaves(before), first.witness)
+    witness = Witness()
+    first = _traced(name, f, before, opaque, witness)
+    outside = Outside(f, leaves(before), witness)
     second = _traced(name, f, before, opaque)
     _compare(name, first, second)
     if (problem := outside.problem()) is not None:
@@ -76,12 +78,17 @@ def trace_twice(name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs:
 @dataclass
 class _Run:
     trace: Trace
-    witness: Witness
     arguments: list[Value]
     result: Any
 
 
-def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) -> _Run:
+def _traced(
+    name: str,
+    f: Callable[..., Any],
+    before: Any,
+    opaque: set[type],
+    witness: AbstractContextManager[Any] = nullcontext(),
+) -> _Run:
     """Run a function on traced arrays; again, as often as an operator is found that must be run whole."""
     while True:
         trace = Trace(name, opaque, run_whole)
@@ -99,7 +106,7 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
         before_this = tracing.get()
         try:
             tracing.set(trace)
-            with default_registry().observing(trace), Witness() as witness:
+            with default_registry().observing(trace), witness:
                 result = f(*args, **kwargs)
             if trace.refused is not None:  # and the function caught it
                 raise trace.refused
@@ -108,7 +115,7 @@ def _traced(name: str, f: Callable[..., Any], before: Any, opaque: set[type]) ->
                     f"{name} cannot be compiled: it changes a list or dict that it gets as an argument, "
                     "which no plan does; change a copy of it, and return that"
                 )
-            return _Run(trace, witness, arguments, result)
+            return _Run(trace, arguments, result)
         except Exception as error:
             operators = [type(function) for function in trace.refused_in or trace.active if not is_whole(function)]
             if new := [cls for cls in operators if cls not in opaque]:

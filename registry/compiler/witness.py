@@ -25,7 +25,7 @@ _PURE = {
     "builtins", "math", "cmath", "operator", "itertools", "functools", "collections", "numpy", "scipy", "re", "sre",
     "abc", "types", "enum", "typing", "weakref", "contextvars", "string", "decimal", "warnings", "registry",
 }  # fmt: skip
-_ASKING = {"open", "input", "id", "globals", "eval", "exec", "__import__", "breakpoint", "compile"}
+_ASKING = {"open", "input", "globals", "eval", "exec", "__import__", "breakpoint", "compile"}
 _STATE = {f.__code__ for f in (np.geterr, np.geterrcall, np.getbufsize, np.get_printoptions)}
 
 
@@ -63,12 +63,12 @@ class Witness:
         self.ran: dict[int, tuple[CodeType, dict[str, Any]]] = {}
         self.classes: set[type] = set()
         self.refused: list[tuple[str, str]] = []
-        self._codes: dict[int, Callable[[FrameType], None]] = {}
+        self._codes: dict[int, Callable[[FrameType], None] | None] = {}
         self._kept: list[CodeType] = []  # so that no other code gets its id
 
     def __enter__(self) -> Witness:
         self._before: Any = sys.getprofile()
-        sys.setprofile(self._event)
+        sys.setprofile(self._tell())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,22 +78,31 @@ class Witness:
         elif self._before is not None:
             sys.setprofile(self._before)
 
-    def _event(self, frame: FrameType, event: str, what: Any) -> None:
-        if event == "call":
-            code = frame.f_code
-            (self._codes.get(id(code)) or self._new(code, frame))(frame)
-        elif event == "c_call" and id(frame.f_code) in self.ran and not is_pure(what):
-            self._refuse(f"{_name(what)} is called, which may give something else each time", _caller(frame))
+    def _tell(self) -> Callable[[FrameType, str, Any], None]:
+        """Make what Python calls at each event; a closure, as most are of the core, and ignored."""
+        known, ran, new = self._codes.get, self.ran, self._new
 
-    def _new(self, code: CodeType, frame: FrameType) -> Callable[[FrameType], None]:
-        """Say what is done at each call of code that was not seen before."""
+        def tell(frame: FrameType, event: str, what: Any) -> None:
+            if event == "call":
+                if (look := known(id(frame.f_code), new)) is not None:
+                    look(frame)
+            elif event == "c_call" and id(frame.f_code) in ran and not _is_pure(what, frame.f_code):
+                self._refuse(f"{_name(what)} is called, which may give something else each time", _caller(frame))
+
+        return tell
+
+    def _new(self, frame: FrameType) -> None:
+        """Settle what is done at each call of code that was not seen before, and do it."""
+        code = frame.f_code
         self._kept.append(code)
+        look: Callable[[FrameType], None] | None
         if is_core(frame.f_globals, code):
-            seen = self._look_at_state if code in _STATE else _ignore
+            look = self._look_at_state if code in _STATE else None
         else:
-            seen = self._look_at_standard if is_standard(code) else self._look_at
-        self._codes[id(code)] = seen
-        return seen
+            look = self._look_at_standard if is_standard(code) else self._look_at
+        self._codes[id(code)] = look
+        if look is not None:
+            look(frame)
 
     def _look_at(self, frame: FrameType) -> None:
         """See whose method it is, and whether it asks for the type of what stands in for an array."""
@@ -126,12 +135,10 @@ def _caller(frame: FrameType | None) -> FrameType | None:
     return None if frame is None or is_core(frame.f_globals, frame.f_code) else frame
 
 
-def _ignore(frame: FrameType) -> None:
-    pass
-
-
-def is_pure(function: Any) -> bool:
+def _is_pure(function: Any, caller: CodeType) -> bool:
     """Say whether a function in C gives the same for the same arguments, or is a method of plain data."""
+    if function is id:  # which the standard library only compares
+        return is_standard(caller)
     owner = getattr(function, "__self__", None)
     if owner is None or isinstance(owner, ModuleType):
         if function.__name__ in _ASKING and function.__module__ in ("builtins", "_io", "io"):
