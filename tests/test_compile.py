@@ -458,10 +458,6 @@ class TestRefused:
         )
         assert "argument 0['a'] is set" in refusal(lambda x: 1.0, {"a": set()})
 
-    def test_another_way_by_the_type_of_an_array(self):
-        f = lambda x: x * 2 if isinstance(x, np.ndarray) else x * 3  # noqa: E731
-        assert "it asks for the type of an array" in refusal(f, np.ones(2))
-
     def test_a_text_of_the_data(self):
         assert "where the plain call gives" in refusal(lambda x: f"{x}", np.ones(2))
 

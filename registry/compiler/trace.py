@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.compiler.traced import Traced, concrete, traced_in
+from registry.compiler.traced import Traced, concrete, traced, traced_in
 from registry.compiler.values import Branch, Layout, Memory, Step, Value, replaced
 from registry.compiler.writing import line_of
 from registry.edges import Output
@@ -108,9 +108,9 @@ class Trace:
                 return None if result is None else target
         inputs = self.held((args, kwargs))
         inputs += [held for x in traced_in((args, kwargs)) for held in self.kept.get(x._place, ())]
-        traced = self.results(step, result, inputs)
+        results = self.results(step, result, inputs)
         self.steps.append(step)
-        return traced
+        return results
 
     def held(self, tree: Any) -> list[Held]:
         """Give the arrays in a structure, constants too: what a step gives may be one of them, or a view."""
@@ -146,7 +146,7 @@ class Trace:
                 if arrays and np.may_share_memory(x, other):
                     value.memory.join(memory)
             step.outs.append(value)
-            return Traced(self, value, x)
+            return traced(self, value, x)
 
         if step.several:
             return replaced(result, made)
@@ -173,7 +173,7 @@ class Trace:
         """Make a traced array of an argument, which belongs to this trace alone."""
         value = Value(Layout.of(x))
         value.memory._outside = True
-        return Traced(self, value, x)
+        return traced(self, value, x)
 
     def operator(self) -> str:
         """Name the operator that runs now, as the beginning of a sentence."""

@@ -2,14 +2,16 @@
 
 It holds the array, so that shapes and dtypes are NumPy's own, and records each call on
 it. It is no subclass of ndarray: what takes the plain array of it is an error, not a
-constant that nobody notices.
+constant that nobody notices. But it says that it is one, to whoever asks by `isinstance`.
 """
 
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,9 +57,14 @@ _WRITING_FUNCTIONS: frozenset[Any] = frozenset(
 
 
 class Traced(StandIn):
-    """An array, or a number, whose calls of NumPy are recorded."""
+    """An array or a number whose calls of NumPy are recorded; see `traced` for its kinds."""
 
     __slots__ = ("_place", "_trace", "_value")
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        """What `isinstance` is told by: the class of the array, for all code but the library's own."""
+        return type(self) if _is_ours(sys._getframe(1)) else type(self._value)
 
     def __init__(self, trace: Trace, place: Value, value: Any) -> None:
         self._trace = trace
@@ -116,9 +123,6 @@ class Traced(StandIn):
     def flags(self) -> Any:
         return np.asarray(self._value).flags
 
-    def __len__(self) -> int:
-        return len(self._value)
-
     def __repr__(self) -> str:
         return f"traced({self._place.layout})"
 
@@ -131,6 +135,8 @@ class Traced(StandIn):
             return partial(self._record, Method(name), self, writes=(self,))
         if name in _ATTRIBUTES:
             return self._record(Attribute(name), self)
+        if not name.startswith("__") and hasattr(type(self._value), name):
+            raise self._refusal(f"'.{name}' is read, which no plan follows")
         raise AttributeError(f"a traced array has no attribute {name!r}", name=name, obj=self)
 
     def _method(self, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -175,9 +181,6 @@ class Traced(StandIn):
     def __setitem__(self, index: Any, value: Any) -> None:
         self._record(operator.setitem, self, index, value, writes=(self,))
 
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
     def __copy__(self) -> Any:
         return self._method("copy")
 
@@ -190,14 +193,56 @@ class Traced(StandIn):
     def __bool__(self) -> bool:
         return self._trace.branch(self)
 
-    def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
-
     def _as_number(self, *_: Any) -> Any:
         raise self._refusal(f"a Python number is made: {_TO_PYTHON}")
 
     __float__ = __int__ = __complex__ = __index__ = __round__ = __trunc__ = __floor__ = __ceil__ = _as_number
     __hash__ = None  # type: ignore[assignment]
+
+
+class TracedArray(Traced):
+    """An array; only these have a length."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self))) if self.ndim else iter(self._value)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+
+class TracedNumber(Traced):
+    """A number, NumPy's or Python's, with the attributes of such a number."""
+
+    __slots__ = ()
+    __iter__ = None  # or Python would try its entries
+
+    def __getattribute__(self, name: str) -> Any:
+        get = super().__getattribute__
+        if not hasattr(type(get("_value")), name) and not _is_ours(sys._getframe(1)):
+            raise AttributeError(f"a traced number has no attribute {name!r}", name=name, obj=self)
+        return get(name)
+
+
+def traced(trace: Trace, place: Value, value: Any) -> Traced:
+    """Make what stands in for an array or a number."""
+    kind = TracedArray if isinstance(value, np.ndarray) else TracedNumber if is_number(value) else Traced
+    return kind(trace, place, value)
+
+
+def is_number(x: Any) -> bool:
+    """Say whether something is a number, NumPy's or Python's."""
+    return isinstance(x, np.generic | bool | int | float | complex)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Say whether code is the library's, which knows stand-ins."""
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package in ("registry", "ops_builtin") or frame.f_code.co_filename.startswith("<opregistry")
 
 
 def concrete(x: Any) -> Any:
