@@ -43,10 +43,12 @@ from registry.compiler.reads import Chain, reads_of
 from registry.compiler.witness import Witness, is_core, is_standard, root
 from registry.compiler.writing import line_of
 from registry.edges import Like
+from registry.function import Function
 from registry.state import default_registry
 from registry.variable import Variable
 
 LIMIT = 1000  # entries of one container, which every replay looks at
+_HEAP = 1 << 9  # the flag of a class that can change
 _NOTHING: Any = object()  # what a name means that means nothing
 # What has no parts that could change, or parts that are documented to be constants.
 _ATOMS = (
@@ -121,6 +123,9 @@ class Outside:
                     self._follow(name, x, chain)
                 if self._reflects and not isinstance(x, type | ModuleType):
                     self._all_attributes(name, x)
+            for name, x in list(self._objects):
+                if isinstance(x, type):
+                    self._methods(name, x)
 
     def _explain(self) -> None:
         """Refuse code that ran, though nothing that was reached leads to it: it could be other code later."""
@@ -197,7 +202,7 @@ class Outside:
         return _NOTHING
 
     def _of_class(self, name: str, cls: type, key: str) -> Any:
-        if not cls.__flags__ & 1 << 9:  # made in C, and immutable
+        if not cls.__flags__ & _HEAP:  # made in C, and immutable
             return _NOTHING
         members = getattr(cls, "_member_map_", {}) if isinstance(cls, type(_ENUM)) else {}
         if key in members:  # no member of an enumeration is bound anew
@@ -265,7 +270,7 @@ class Outside:
     def _descriptor(self, name: str, x: Any, owner: type, key: str, value: Any) -> Any:
         """Guard what computes an attribute of an object; what it computes is known by the code that it runs."""
         self._reach(name.rpartition(".")[0], x)
-        if owner.__flags__ & 1 << 9:
+        if owner.__flags__ & _HEAP:
             self._add(place(name, "{0}.__dict__[{1}] is not {2}", owner, key, value))
         if isinstance(value, _OF_C):
             return _NOTHING
@@ -291,7 +296,7 @@ class Outside:
         if isinstance(x, str):
             self._strings.add(x)
         self._reflects |= any(x is one for one in _REFLECTING)
-        if isinstance(x, _ATOMS) or id(x) in self._seen:
+        if x is _NOTHING or isinstance(x, _ATOMS) or id(x) in self._seen:
             return
         self._seen.add(id(x))
         self._held.append(x)
@@ -372,21 +377,25 @@ class Outside:
 
     def _class(self, name: str, cls: type) -> None:
         """Look at a class: methods that ran are guarded by name, also those that no code mentions."""
-        if not cls.__flags__ & 1 << 9 or root(cls.__module__) in ("numpy", "scipy", "registry", "ops_builtin"):
+        if not cls.__flags__ & _HEAP or root(cls.__module__) in ("numpy", "scipy", "registry", "ops_builtin"):
             return
         self._objects.append((name, cls))
         if isinstance(cls, abc.ABCMeta):
             self._add(place(f"what counts as {name}", "{0}() != {1}", abc.get_cache_token, abc.get_cache_token()))
         if type(cls) is not type:
             self._reach(type(cls).__name__, type(cls))
+        self._methods(name, cls)
         for base in cls.__mro__:
-            for key, value in list(vars(base).items()) if base.__flags__ & 1 << 9 else ():
-                if any(id(f.__code__) in self._ran for f in _functions(value)):
-                    found = self._attribute(name, cls, key)
-                    for f in _functions(value):
-                        self._reach(f"{name}.{key}", f)
-                    self._reach(f"{name}.{key}", None if found is _NOTHING else found)
             self._reach(base.__name__, base)
+
+    def _methods(self, name: str, cls: type) -> None:
+        """Guard methods that ran without being mentioned: Python, the library, or nobody known calls them."""
+        for key in {key for base in cls.__mro__ if base.__flags__ & _HEAP for key in vars(base)}:
+            functions = [f for f in _functions(_static(cls, key)) if id(f.__code__) in self._ran]
+            unknown = any(id(f.__code__) not in self._explained for f in functions)
+            if functions and (unknown or key.startswith("__") or issubclass(cls, Function)):
+                for found in (self._attribute(name, cls, key), *functions):
+                    self._reach(f"{name}.{key}", found)
 
     def _reach_class(self, name: str, x: Any) -> None:
         """Guard which class an object is of, and look at that."""
@@ -517,6 +526,12 @@ def _owner(cls: type, key: str) -> type | None:
     return next((base for base in cls.__mro__ if key in vars(base)), None)
 
 
+def _static(cls: type, key: str) -> Any:
+    """Give an attribute as its class has it, without computing anything."""
+    owner = _owner(cls, key)
+    return _NOTHING if owner is None else vars(owner)[key]
+
+
 def _functions(x: Any) -> Iterator[FunctionType]:
     """Give the functions in an attribute of a class."""
     if isinstance(x, FunctionType):
@@ -538,7 +553,7 @@ def _is_of_python(cls: type) -> bool:
 
 
 def _is_written(cls: type) -> bool:
-    return bool(cls.__flags__ & 1 << 9) and not any(
+    return bool(cls.__flags__ & _HEAP) and not any(
         isinstance(x, _OF_C) and getattr(x, "__objclass__", None) is cls and key not in ("__dict__", "__weakref__")
         for key, x in vars(cls).items()
     )

@@ -37,7 +37,7 @@ class Plan:
         self.owners = [value.memory.root() for value in traces.program.results]
         self.program = in_blocks(simplified(traces.program))
         self.plugins = state.default._plugins
-        self.places, self.changed = traces.places, guards(traces.places)
+        self.changed = guards(traces.places)
         self.branches = [step.line for step in self.program.steps if isinstance(step.call, Branch)]
         self.writes_outside = any(v.memory.outside for step in self.program.steps for v in step.writes)
         source = self.source = Source(self.program)
@@ -81,9 +81,10 @@ class Plan:
         source = self.source
         if isinstance(x, tuple | list | dict):
             kind = source.bind(f"type_{name}", type(x))
-            keys = source.bind(f"keys_{name}", tuple(x) if isinstance(x, dict) else len(x))
-            seen = f"tuple({name})" if isinstance(x, dict) else f"len({name})"
-            self.refuse(f"type({name}) is not {kind} or {seen} != {keys}")
+            keys = source.bind(f"keys_{name}", tuple(x)) if x and isinstance(x, dict) else len(x)
+            seen = f"tuple({name})" if x and isinstance(x, dict) else f"len({name})"
+            other = "" if name in ("args", "kwargs") else f"type({name}) is not {kind} or "
+            self.refuse(f"{other}{seen} != {keys}")
             for i, (key, branch) in enumerate(x.items() if isinstance(x, dict) else enumerate(x)):
                 place = source.bind(f"{name}_{i}", None)
                 source.write(f"{place} = {name}[{source.expression(key)}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,19 @@ class Trace:
         The operators that are run whole.
     run_whole : callable
         Makes an operator's instance record itself as one step, before its forward runs.
+    unseen, seen : context manager
+        Those of the witness of what runs, if there is one.
     """
 
-    def __init__(self, name: str, opaque: set[type], run_whole: Callable[[Function], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        opaque: set[type],
+        run_whole: Callable[[Function], None],
+        unseen: AbstractContextManager[None],
+        seen: AbstractContextManager[None],
+    ) -> None:
+        self.unseen, self.seen = unseen, seen
         self.name = name
         self.opaque = opaque
         self.run_whole = run_whole
@@ -80,6 +91,10 @@ class Trace:
         """Call a function of NumPy on the values, and record that."""
         if self.ended:
             raise self._late()
+        with self.unseen:
+            return self._call(call, args, kwargs, writes)
+
+    def _call(self, call: Callable[..., Any], args: Any, kwargs: Any, writes: Sequence[Any]) -> Any:
         for target in writes:
             if not isinstance(target, Traced):
                 raise self.refusal(
@@ -97,8 +112,10 @@ class Trace:
             value.memory.write()
         self.failed = step.line
         token = tracing.set(None)  # what an operator that is run whole calls is part of its step
+        args_now, kwargs_now = replaced(args, concrete), replaced(kwargs, concrete)
         try:
-            result = call(*replaced(args, concrete), **replaced(kwargs, concrete))
+            with self.seen:  # it may call functions of the user's
+                result = call(*args_now, **kwargs_now)
         finally:
             tracing.reset(token)
         self.failed = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from registry.errors import CompileError
 from registry.state import default_registry
 from registry.structures import leaves, mapped, places
 from registry.variable import Variable
+
+_NOBODY = nullcontext()
 
 
 @dataclass
@@ -87,11 +89,12 @@ def _traced(
     f: Callable[..., Any],
     before: Any,
     opaque: set[type],
-    witness: AbstractContextManager[Any] = nullcontext(),
+    witness: Witness | None = None,
 ) -> _Run:
     """Run a function on traced arrays; again, as often as an operator is found that must be run whole."""
     while True:
-        trace = Trace(name, opaque, run_whole)
+        sights = (_NOBODY, _NOBODY) if witness is None else (witness.unseen, witness.seen)
+        trace = Trace(name, opaque, run_whole, *sights)
         arguments: list[Value] = []
 
         def made(x: Any, trace: Trace = trace, arguments: list[Value] = arguments) -> Any:
@@ -106,7 +109,7 @@ def _traced(
         before_this = tracing.get()
         try:
             tracing.set(trace)
-            with default_registry().observing(trace), witness:
+            with default_registry().observing(trace), witness or _NOBODY:
                 result = f(*args, **kwargs)
             if trace.refused is not None:  # and the function caught it
                 raise trace.refused
