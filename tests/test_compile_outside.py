@@ -343,7 +343,10 @@ CHANGES = {
         "def f(x):\n    with scale() as s:\n        return x * s",
         "k = 3.0",
     ),
-    "a function that map calls": ("k = 2.0\ndef g(x): return x * k\ndef f(x): return sum(map(g, [x]))", "k = 3.0"),
+    "a function that map calls": (
+        "k = 2.0\ndef g(x): return x * k\ndef f(x): return sum(map(g, [x]))",
+        "k = 3.0",
+    ),
     "a function that reduce calls": (
         "k = 2.0\ndef g(a, b): return a + b * k\ndef f(x): return functools.reduce(g, [x, x])",
         "k = 3.0",
@@ -507,7 +510,10 @@ CHANGES = {
         "sys.setrecursionlimit(old + 1)",
     ),
     "the arguments of the command": ("def f(x): return x * float(len(sys.argv))", "sys.argv.append('')"),
-    "an iterator": ("i = itertools.cycle([2.0, 2.0, 2.0, 2.0, 3.0])\ndef f(x): return x * next(i)", "next(i)"),
+    "an iterator": (
+        "i = itertools.cycle([2.0, 2.0, 2.0, 2.0, 3.0])\ndef f(x): return x * next(i)",
+        "next(i)",
+    ),
     "a generator": (
         "def g():\n    for k in (2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 5.0):\n        yield k\ni = g()\ndef f(x): return x * next(i)",
         "",
@@ -533,10 +539,16 @@ CHANGES = {
     ),
     "globals()": ("k = 2.0\ndef f(x): return x * globals()['k']", "k = 3.0"),
     "eval": ("k = 2.0\ndef f(x): return x * eval('k')", "k = 3.0"),
-    "exec": ("k = 2.0\ndef f(x):\n    d = {}\n    exec('j = k', globals(), d)\n    return x * d['j']", "k = 3.0"),
+    "exec": (
+        "k = 2.0\ndef f(x):\n    d = {}\n    exec('j = k', globals(), d)\n    return x * d['j']",
+        "k = 3.0",
+    ),
     "a bytearray": ("b = bytearray([2])\ndef f(x): return x * float(b[0])", "b[0] = 3"),
     "a memoryview": ("b = bytearray([2]); m = memoryview(b)\ndef f(x): return x * float(m[0])", "b[0] = 3"),
-    "an array of Python's": ("import array\na = array.array('d', [2.0])\ndef f(x): return x * a[0]", "a[0] = 3.0"),
+    "an array of Python's": (
+        "import array\na = array.array('d', [2.0])\ndef f(x): return x * a[0]",
+        "a[0] = 3.0",
+    ),
     "an array bound anew": ("a = np.array(2.0)\ndef f(x): return x * a", "a = np.array(3.0)"),
     "another operand by a match": (
         "class P:\n    __match_args__ = ('k',)\n    def __init__(self, k): self.k = k\np = P(2.0)\n"
@@ -611,7 +623,9 @@ def _as_it_was():
     np.seterr(**kept[4])
 
 
-@pytest.mark.parametrize("transform", [lambda f: f, lambda f: grad(lambda x: np.sum(f(x) ** 2))], ids=["f", "grad"])
+@pytest.mark.parametrize(
+    "transform", [lambda f: f, lambda f: grad(lambda x: np.sum(f(x) ** 2))], ids=["f", "grad"]
+)
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_changes_outside_is_noticed_or_refused(name, transform):
     source, change = CHANGES[name]
@@ -632,4 +646,5 @@ REFUSED = {}
 
 
 def test_zz():
-    for k, v in REFUSED.items(): print(k, "::", v[:260])
+    for k, v in REFUSED.items():
+        print(k, "::", v[:260])

@@ -87,7 +87,8 @@ def guards(places: Iterable[Place]) -> list[Callable[[], bool]]:
 def _guard(group: Sequence[Place]) -> Callable[[], bool]:
     error = f"{PREFIX}error"
     cells = {error: CellType(Exception)}
-    lines, pending = [], []
+    lines: list[str] = []
+    pending: list[str] = []
     numbers = count()
     for n, one in enumerate(group):
         names = [f"{PREFIX}{next(numbers)}" for _ in one.cells]

@@ -1,4 +1,4 @@
-"""What code mentions of the world outside of it, from its bytecode: chains of names such as ``np.linalg.inv``."""
+"""What code mentions of the world outside of it, from its bytecode: chains of names, as ``np.linalg.inv``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Reads:
 def reads_of(code: CodeType) -> Reads:
     """Find what code mentions."""
     found = Reads()
-    where, chain = found.loose, ()  # the chain that is being read, and among what it belongs
+    where = found.loose  # to which belongs
+    chain: Chain = ()  # what is being read
     line = code.co_firstlineno
     stored: set[str] = set()
     instructions = [i for i in dis.get_instructions(code) if i.opname not in _SILENT]

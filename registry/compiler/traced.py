@@ -61,8 +61,8 @@ class Traced(StandIn):
 
     __slots__ = ("_place", "_trace", "_value")
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         """What `isinstance` is told by: the class of the array, for all code but the library's own."""
         return type(self) if _is_ours(sys._getframe(1)) else type(self._value)
 

@@ -120,7 +120,9 @@ def _traced(
                 )
             return _Run(trace, arguments, result)
         except Exception as error:
-            operators = [type(function) for function in trace.refused_in or trace.active if not is_whole(function)]
+            operators = [
+                type(function) for function in trace.refused_in or trace.active if not is_whole(function)
+            ]
             if new := [cls for cls in operators if cls not in opaque]:
                 opaque.add(new[-1])
                 continue

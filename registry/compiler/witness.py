@@ -1,4 +1,4 @@
-"""`Witness`: what Python runs while a function is traced: its own code, and functions in C that are no part of it."""
+"""`Witness`: what runs while a function is traced: Python code, and functions in C that ask for more."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _OF_THE_CORE = {
 _STANDARD = (sysconfig.get_path("stdlib"), "<frozen ")
 # Functions in C that give the same for the same arguments; methods of what these modules make, too.
 _PURE = {
-    "builtins", "math", "cmath", "operator", "itertools", "functools", "collections", "numpy", "scipy", "re", "sre",
-    "abc", "types", "enum", "typing", "weakref", "contextvars", "string", "decimal", "warnings", "registry",
+    "builtins", "math", "cmath", "operator", "itertools", "functools", "collections", "numpy", "scipy", "re",
+    "sre", "abc", "types", "enum", "typing", "weakref", "contextvars", "string", "decimal", "warnings", "registry",
 }  # fmt: skip
 _ASKING = {"open", "input", "globals", "eval", "exec", "__import__", "breakpoint", "compile"}
 _STATE = {f.__code__ for f in (np.geterr, np.geterrcall, np.getbufsize, np.get_printoptions)}
@@ -107,7 +107,9 @@ class Witness:
                 if (look := known(id(frame.f_code), new)) is not None:
                     look(frame)
             elif event == "c_call" and id(frame.f_code) in ran and not _is_pure(what, frame.f_code):
-                self._refuse(f"{_name(what)} is called, which may give something else each time", _caller(frame))
+                self._refuse(
+                    f"{_name(what)} is called, which may give something else each time", _caller(frame)
+                )
 
         return tell
 
