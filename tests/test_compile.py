@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 import registry
-from registry import CompileError, Function, Variable, grad, hessian, hvp, jacobian, ops, value_and_grad
+from registry import (
+    CompileError,
+    Function,
+    HigherOrderError,
+    Variable,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    ops,
+    value_and_grad,
+)
 from registry import compile as compiled
 
 SCALE = 1.0
@@ -257,6 +268,14 @@ class TestSimplification:
 
     def test_the_seed_of_ones_is_folded(self):
         assert self.steps(grad(lambda x: np.sum(np.exp(x))), np.ones(3)) == ["exp"]
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int8])
+    def test_what_is_folded_keeps_its_dtype(self, dtype):
+        three = np.array(3, dtype)
+        x = np.ones(3, dtype)
+        f = lambda x: (np.ones_like(x) * three, np.add(np.zeros_like(x), three)[:2], x * -np.ones_like(x))  # noqa: E731
+        assert self.steps(f, x).count("multiply") < 2
+        agrees(f, (x,))
 
     def test_small_powers_are_products(self):
         assert self.steps(lambda x: x**2 + x**1, np.ones(3)) == ["square", "add"]
@@ -739,6 +758,37 @@ class TestOperatorsRunWhole:
 
         fresh()
         assert "computes something else" in refusal(grad(lambda x: np.sum(Noise()(x) ** 2)), np.ones(3))
+
+
+class TestRecordedPasses:
+    """The backward that is being recorded must not read `.data`, whatever else goes on."""
+
+    @pytest.fixture
+    def twice(self, fresh):
+        class Cube(Function):
+            def forward(self, x):
+                return x**3
+
+            def backward(self, gy):
+                (x,) = self.xs
+                return gy * 3 * (x.data if isinstance(x, Variable) else x) ** 2
+
+        fresh()
+        return grad(grad(lambda x: np.sum(Cube()(x))))
+
+    @pytest.mark.parametrize("watching", ["trace", "profile", "guard", "detect_anomaly"])
+    def test_one_that_is_watched_knows_whose_it_is(self, twice, watching, capsys):
+        with getattr(registry, watching)(), pytest.raises(HigherOrderError, match=r"Cube.*reads '\.data'"):
+            twice(np.array(2.0))
+
+    def test_one_that_is_compiled_goes_the_way_of_the_plain_one(self, twice):
+        def f(x):
+            try:
+                return twice(x)
+            except HigherOrderError:
+                return x * 2
+
+        agrees(f, (np.array(2.0),), (np.array(3.0),))
 
 
 class TestThreads:

@@ -114,7 +114,8 @@ class Names(ABC):
             return NOTHING
         if isinstance(x, CONTAINERS) and key in WRITING:
             return NOTHING
-        if isinstance(x, FunctionType) or (is_of_python(type(x)) and not isinstance(x, Variable)):
+        cls: Any = type(x)
+        if isinstance(x, FunctionType) or (is_of_python(cls) and not isinstance(x, Variable)):
             self._reach_class(name, x)
             return self._of_instance(name, x, key)
         self._reach(name.rpartition(".")[0], x)

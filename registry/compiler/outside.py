@@ -173,7 +173,7 @@ class Outside(Names):
             self._other(name, x)
 
     def _other(self, name: str, x: Any) -> None:
-        cls = type(x)
+        cls: Any = type(x)
         package = root(cls.__module__)
         if package in ("registry", "ops_builtin", "logging", "pluggy"):
             for part in (own_attributes(x).get("__wrapped__"), own_attributes(x).get("_f")):

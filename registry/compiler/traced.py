@@ -223,9 +223,12 @@ class TracedNumber(Traced):
 
     def __getattribute__(self, name: str) -> Any:
         get = super().__getattribute__
-        if not hasattr(type(get("_value")), name) and not _is_ours(sys._getframe(1)):
+        if _is_ours(sys._getframe(1)):
+            return type(self) if name == "__class__" else get(name)
+        kind = type(get("_value"))
+        if not hasattr(kind, name):
             raise AttributeError(f"a traced number has no attribute {name!r}", name=name, obj=self)
-        return get(name)
+        return kind if name == "__class__" else get(name)
 
 
 def traced(trace: Trace, place: Value, value: Any) -> Traced:

@@ -24,7 +24,8 @@ _STANDARD = (sysconfig.get_path("stdlib"), "<frozen ")
 # Functions in C that give the same for the same arguments; methods of what these modules make, too.
 _PURE = {
     "builtins", "math", "cmath", "operator", "itertools", "functools", "collections", "numpy", "scipy", "re",
-    "sre", "abc", "types", "enum", "typing", "weakref", "contextvars", "string", "decimal", "warnings", "registry",
+    "sre", "abc", "types", "enum", "typing", "weakref", "contextvars", "string", "decimal", "warnings",
+    "registry",
 }  # fmt: skip
 _ASKING = {"open", "input", "globals", "eval", "exec", "__import__", "breakpoint", "compile"}
 _STATE = {f.__code__ for f in (np.geterr, np.geterrcall, np.getbufsize, np.get_printoptions)}
