@@ -60,9 +60,21 @@ def variable(name: str, cell: CellType) -> Place:
 
 def entries(name: str, x: Any) -> list[Place]:
     """Make the places of what a container holds, in its order."""
+    if type(x) is dict and len(x) <= _SHORT:
+        return [_of_dict(name, x)]
     kind: Any = next(base for base in CONTAINERS if isinstance(x, base))
     views = (kind.keys, kind.values) if hasattr(kind, "keys") else (kind.__iter__,)
     return [_entries(name, x, view) for view in views]
+
+
+def _of_dict(name: str, x: dict[Any, Any]) -> Place:
+    """Make the place of a short dict in half of the time: its keys in their order, and what each leads to."""
+    names = [f"{PREFIX}{i}_{{n}}" for i in range(len(x))]
+    pairs = [
+        f"{one} is not {{{2 * i + 1}}} or {{0}}[{one}] is not {{{2 * i + 2}}}" for i, one in enumerate(names)
+    ]
+    values = [one for pair in x.items() for one in pair]
+    return place(name, " or ".join(pairs), x, *values, first=f"[{', '.join(names)}] = {{0}}")
 
 
 def _entries(name: str, x: Any, view: Callable[[Any], Iterable[Any]]) -> Place:

@@ -84,7 +84,7 @@ class Plan:
             keys = source.bind(f"keys_{name}", tuple(x)) if x and isinstance(x, dict) else len(x)
             seen = f"tuple({name})" if x and isinstance(x, dict) else f"len({name})"
             other = "" if name in ("args", "kwargs") else f"type({name}) is not {kind} or "
-            self.refuse(f"{other}{seen} != {keys}")
+            self.refuse(name if name == "kwargs" and not x else f"{other}{seen} != {keys}")
             for i, (key, branch) in enumerate(x.items() if isinstance(x, dict) else enumerate(x)):
                 place = source.bind(f"{name}_{i}", None)
                 source.write(f"{place} = {name}[{source.expression(key)}]")
