@@ -176,12 +176,14 @@ def compile(f: Callable[P, T]) -> CompiledFunction[P, T]:
     CompileError
         From a call that meets arguments of a new kind, where `f` cannot be replayed: the
         message says why, with operator and line. Numbers of the data made Python's, shapes
-        that depend on the data, random numbers, and Variables from outside are such.
+        that depend on the data, random numbers, Variables from outside, and what no guard
+        can see are such, also where `f` catches the error.
 
     Notes
     -----
     Results agree to the last digit or two: sums of large arrays are added in another order,
-    and small powers are products. Arrays from outside are constants, as they were.
+    and small powers are products. What `f` reads from outside may change: it is traced
+    again. Only arrays from outside are constants, as they were, until they are bound anew.
 
     Examples
     --------

@@ -12,6 +12,7 @@ _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 _FREE = {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD"}
 _OF_UNKNOWN = {"LOAD_SUPER_ATTR", "IMPORT_FROM"}
+_COMPARED = ("CALL", "BUILD_TUPLE", "IS_OP", "COMPARE_OP", "BINARY_OP", "LOAD_ATTR", "LOAD_METHOD")
 _SILENT = {"PUSH_NULL", "EXTENDED_ARG", "NOP", "PRECALL"}
 
 
@@ -64,8 +65,9 @@ def reads_of(code: CodeType) -> Reads:
         where, chain = found.loose, ()
         if name in _GLOBAL:
             where, chain = found.globals, (what,)
-            if what == "type" and instruction.arg is not None and instruction.arg & 1:  # which is called
-                found.types += [(line, asked) for asked in _asked(instructions[i + 1 : i + 3])]
+            if what == "type":
+                called = name == "LOAD_GLOBAL" and bool(instruction.arg and instruction.arg & 1)
+                found.types += [(line, asked) for asked in _asked(called, instructions[i + 1 : i + 3])]
         elif name in _FREE:
             where, chain = found.free, (what,)
         elif name in _ATTRIBUTE or name in _OF_UNKNOWN:
@@ -80,9 +82,11 @@ def reads_of(code: CodeType) -> Reads:
     return found
 
 
-def _asked(following: list[dis.Instruction]) -> list[str | None]:
-    """Give the variable that a call of ``type`` asks, or None; nothing where it asks no stand-in."""
+def _asked(called: bool, following: list[dis.Instruction]) -> list[str | None]:
+    """Give the variable that ``type`` is asked of, or None; nothing where it asks no stand-in."""
     first, then = following
+    if not called:  # but compared with, as in isinstance(x, type), or handed on
+        return [] if first.opname.startswith(_COMPARED) else [None]
     if first.opname == "LOAD_CONST":  # a class is made
         return []
     is_name = first.opname.startswith("LOAD_FAST") or first.opname in _FREE

@@ -227,7 +227,7 @@ class TracedNumber(Traced):
             return type(self) if name == "__class__" else get(name)
         kind = type(get("_value"))
         if not hasattr(kind, name):
-            raise AttributeError(f"a traced number has no attribute {name!r}", name=name, obj=self)
+            raise AttributeError(f"a traced array has no attribute {name!r}", name=name, obj=self)
         return kind if name == "__class__" else get(name)
 
 

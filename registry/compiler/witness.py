@@ -138,7 +138,7 @@ class Witness:
             self.classes |= {type(first), first if isinstance(first, type) else object}
         for line, asked in reads_of(code).types:
             if asked is None or isinstance(given.get(asked), Traced):
-                text = "type(...) is called, which is not that of an array here; ask by isinstance"
+                text = "type is asked, which tells a stand-in from an array; ask by isinstance"
                 self.refused.append((text, line_of(code.co_filename, line)))
 
     def _look_at_standard(self, frame: FrameType) -> None:
