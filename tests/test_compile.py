@@ -781,14 +781,30 @@ class TestRecordedPasses:
         with getattr(registry, watching)(), pytest.raises(HigherOrderError, match=r"Cube.*reads '\.data'"):
             twice(np.array(2.0))
 
-    def test_one_that_is_compiled_goes_the_way_of_the_plain_one(self, twice):
+    @pytest.mark.parametrize("by_helper", [False, True])
+    @pytest.mark.parametrize("whole", [False, True])
+    def test_one_that_is_traced_knows_it_too(self, fresh, whole, by_helper):
+        """In an operator whose code is traced, and in one that is run whole."""
+
+        class Cube(Function):
+            def forward(self, x):
+                return (np.asarray(x) if whole else x) ** 3
+
+            def backward(self, gy):
+                (x,) = self.xs
+                return gy * 3 * (x.data if isinstance(x, Variable) else x) ** 2
+
         def f(x):
             try:
-                return twice(x)
+                return grad(grad(lambda x: np.sum((ops.cube(x) if by_helper else Cube()(x)) ** 2)))(x)
             except HigherOrderError:
                 return x * 2
 
-        agrees(f, (np.array(2.0),), (np.array(3.0),))
+        fresh()
+        registry.operator(Cube)
+        c = compiled(f)
+        for x in (np.array(2.0), np.array(2.0), np.array(3.0)):
+            assert c(x) == 2 * x
 
 
 class TestThreads:
