@@ -716,6 +716,14 @@ UNSEEN = {
 }
 
 
+def test_what_a_function_among_the_arguments_reads():
+    names = world("k = 2.0\ndef g(x): return x * k")
+    c = compiled(lambda g, x: g(x))
+    for k in (2.0, 3.0, 3.0):
+        names["k"] = k
+        np.testing.assert_array_equal(c(names["g"], X), X * k)
+
+
 @pytest.mark.parametrize("name", UNSEEN)
 def test_what_the_guide_lists_is_not_noticed(name):
     source, change = UNSEEN[name]
