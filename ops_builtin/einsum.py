@@ -24,6 +24,7 @@ class Einsum(Function):
 
     implements = np.einsum
     saves = ("xs",)
+    only_reads = True
     samples = (
         {"operands": [(2, 3), (3, 4)], "subscripts": "ij,jk->ik"},
         {"operands": [(2, 3), (3, 4)], "subscripts": "ij, jk"},

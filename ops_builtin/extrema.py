@@ -16,6 +16,7 @@ class _Extremum(Function):
     saves = ("xs",)
     wins: Any
     wins_or_ties: Any
+    only_reads = True
 
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.xs
@@ -47,6 +48,8 @@ class Minimum(_Extremum):
 
 class _NumberExtremum(_Extremum):
     """The same, where a nan loses against a number."""
+
+    only_reads = True
 
     def first_share(self, x0: Any, x1: Any, dtype: Any) -> Any:
         return np.where(np.isnan(x1), 1, super().first_share(x0, x1, dtype))

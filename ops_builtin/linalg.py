@@ -149,6 +149,7 @@ class Det(Function):
     """Determinant; its gradient is the matrix of cofactors, det(x) inv(x).T where that exists."""
 
     implements = np.linalg.det
+    only_reads = True
     samples = (
         {"x": MATRIX},
         {"x": (2, 2, 2)},

@@ -243,8 +243,8 @@ def broadcast_arrays(*args: Any) -> Any:
 class Astype(Function):
     """The elements in another type; the gradient comes back in the old one.
 
-    Rounding to integers, or to booleans, has no gradient. It is a copy of a plain array,
-    whatever `copy` and `subok` say.
+    Rounding to integers, or to booleans, has no gradient. It is a plain array, whatever
+    `subok` says.
     """
 
     implements = np.astype
@@ -255,10 +255,10 @@ class Astype(Function):
     def __init__(
         self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
     ) -> None:
-        self.dtype, self.order, self.casting = dtype, order, casting
+        self.dtype, self.order, self.casting, self.copy = dtype, order, casting, copy
 
     def forward(self, x: Any) -> Any:
-        y = x.astype(self.dtype, self.order, self.casting)
+        y = x.astype(self.dtype, self.order, self.casting, copy=self.copy)
         self.rounds = x.dtype.kind in "fc" and y.dtype.kind not in "fc"
         return y
 

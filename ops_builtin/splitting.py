@@ -17,6 +17,7 @@ class _Split(Function):
 
     saves = ()
     _split: Any
+    only_reads = True
 
     def __init__(self, indices_or_sections: int | Sequence[int], axis: int = 0) -> None:
         self.indices_or_sections, self.axis = plain(indices_or_sections), axis

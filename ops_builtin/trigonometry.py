@@ -113,6 +113,7 @@ class _Direction(Function):
     """
 
     elementwise = True
+    only_reads = True
 
     def forward(self, x0: Any, x1: Any) -> Any:
         r = np.hypot(x0, x1)
@@ -149,6 +150,7 @@ class Arctan2(Function):
     implements = np.arctan2
     elementwise = True
     saves = ("xs",)
+    only_reads = True
 
     def backward(self, gy: Any) -> Any:
         sin, cos = _Direction()(*self.xs)

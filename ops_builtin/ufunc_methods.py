@@ -131,6 +131,7 @@ class _RunningUfunc(_Recursion):
 
 class _RunningExtremum(_RunningUfunc):
     binary: Any
+    only_reads = True
 
     def slopes(self, before: Any, x: Any, y: Any) -> Any:
         share = self.binary.first_share(before, x, y.dtype)

@@ -7,8 +7,11 @@ new Variable where nobody could tell, and the rest is refused.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
+from opcode import opmap
 from sys import getrefcount
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ import numpy as np
 from registry.catalog import StandIn
 from registry.errors import ConversionError
 from registry.numpy_protocol import NumPyProtocol, memory
+
+_BINARY, _IN_PLACE = opmap["BINARY_OP"], 13  # of whose arguments those from NB_INPLACE_ADD on
 
 
 def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -26,6 +31,11 @@ def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any
     """
 
     def method(self: Any, other: Any) -> Any:
+        if not _is_statement(sys._getframe(1)):
+            raise ConversionError(
+                f"'v {sign}= other' is called as a function, whose result need not be bound to v; a Variable is "
+                f"never written into, so write v = v {sign} other"
+            )
         if type(self._node[0]) is np.float64:
             return call(self, other)
         holders = getrefcount(self)
@@ -42,6 +52,12 @@ def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any
         return _in_dtype_of(self, made)
 
     return method
+
+
+def _is_statement(frame: FrameType) -> bool:
+    """Say whether code is at an augmented assignment, and not at a call, such as that of `operator.iadd`."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return code[at] == _BINARY and code[at + 1] >= _IN_PLACE
 
 
 def _seen_by(v: Any, other: Any, holders: int) -> str | None:

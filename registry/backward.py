@@ -121,7 +121,7 @@ class Pass:
         if self.retained is not None:
             self.retained += _held(function, gys)
         try:
-            gxs = function._backward_on_variables(gys) if recorded else function.backward(*gys)
+            gxs = function._backward_on_variables(gys) if recorded else function._alone().backward(*gys)
         except Exception as error:
             explain(function, error)
             raise

@@ -96,7 +96,7 @@ class Recomputed(Function):
     Its inputs are `count` arguments of the function and then the Variables from outside.
     """
 
-    _only_reads = True
+    only_reads = True
 
     def __init__(
         self, f: Callable[..., Any], given: Any, results: Sequence[Any], count: int, way: int | None

@@ -66,6 +66,9 @@ class Function:
     saves : tuple of str
         Which of ``"xs"`` and ``"ys"`` `backward` reads; the others are not kept. Where it reads
         ``"xs"`` of some results only, `keeps_inputs` says of which.
+    only_reads : bool
+        True where `backward` writes into nothing that it is given, although that is not plain
+        from its code: it then gets the very arrays, and no copies.
     constants : tuple of str
         What `forward` stores or writes into though the inputs do not change it, by the names of
         attributes: `backward` may read it in a recorded pass, too.
@@ -110,6 +113,7 @@ class Function:
     elementwise: ClassVar[bool] = False
     scalars: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ("xs", "ys")
+    only_reads: ClassVar[bool] = False
     constants: ClassVar[tuple[str, ...]] = ()
     domain: ClassVar[Any] = None
     samples: ClassVar[Any] = None
@@ -147,7 +151,7 @@ class Function:
         cls._bare, cls._withholding = stores_nothing(cls), {}
         keeps_none = cls._bare or not (cls._own_slots or assigns(cls, "forward"))
         cls._uniform = cls.elementwise and keeps_none
-        cls._only_reads = vars(cls).get("_only_reads")
+        cls._only_reads = None
         # Not those written out for a base.
         cls._pass_back = Function._pass_back  # type: ignore[method-assign]
         cls._pass_back_recorded = Function._pass_back_recorded  # type: ignore[method-assign]
@@ -304,6 +308,18 @@ class Function:
     def _given(self, gys: Sequence[Any]) -> Sequence[Any]:
         """Give gradients as `backward` gets them: such as it may spoil, where it may write."""
         return gys if only_reads(type(self)) else list(map(own_copy, gys))
+
+    def _alone(self) -> Function:
+        """Give what a plain `backward` runs on: where it may write, a copy with arrays of its own."""
+        if only_reads(type(self)):
+            return self
+        alone = self._unrecorded_copy()
+        alone.generation, alone._edges, alone._output = self.generation, self._edges, self._output
+        if self._saves_xs:
+            alone.xs = tuple(map(own_copy, self.xs))
+        if self._saves_ys:
+            alone.ys = tuple(map(own_copy, self.ys))
+        return alone
 
     def _gradient(self, gx: Any, create_graph: bool) -> Any:
         """Make an array, or a Variable while the pass is recorded, of what backward returned."""

@@ -1,7 +1,7 @@
-"""What `backward` is given: gradients that others have, too, and into which it must not write.
+"""What `backward` is given: arrays that others have, too, and into which it must not write.
 
-A class whose code is known to only read gets them as they are. Any other gets copies in a plain
-pass, and in a recorded one Variables that refuse to be assigned to in place.
+A class whose code is known to only read, or that declares so, gets them as they are. Any other gets
+copies in a plain pass, and in a recorded one Variables that refuse to be assigned to in place.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 
 def only_reads(cls: type[Function]) -> bool:
-    """Say whether `backward` is known to write into nothing, found once a class."""
+    """Say whether `backward` is declared or known to write into nothing, found once a class."""
     if cls._only_reads is None:
-        cls._only_reads = not effects(cls, "backward").writes
+        nearest = next(base for base in cls.__mro__ if {"only_reads", "backward"} & vars(base).keys())
+        cls._only_reads = vars(nearest).get("only_reads", False) or not effects(cls, "backward").writes
     return cls._only_reads
 
 
 def own_copy(gy: Any) -> Any:
-    """Give a gradient as `backward` may have it that writes into it."""
+    """Give an array as `backward` may have it that writes into it."""
     if gy is None or isinstance(gy, np.generic):
         return gy
     if isinstance(gy, Variable):

@@ -23,10 +23,10 @@ from registry.state import default_registry
 if TYPE_CHECKING:
     from registry.function import Function
 
-_CONSTANT = frozenset((NoneType, bool, int, str, bytes, range, EllipsisType))
+_CONSTANT = frozenset((NoneType, bool, int, str, range, EllipsisType))
 _OF_ARRAYS = ("writeable", *dir(np.ndarray))  # assigned to results: y.shape = ...
 _ANYTHING = object()
-_IMMUTABLE = (float, complex, np.generic, np.ufunc, type, Enum)
+_IMMUTABLE = (float, complex, bytes, np.generic, np.ufunc, type, Enum)
 
 
 class Rules(NamedTuple):

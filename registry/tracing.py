@@ -37,7 +37,7 @@ class Mark(Function):
     """
 
     saves = ("ys",)
-    _only_reads = True
+    only_reads = True
 
     def __init__(self) -> None:
         self.runs: list[None] = []

@@ -151,14 +151,14 @@ def pass_back_source(cls: type[Function], count: int) -> str:
 
     It differs from `Pass.step` in nothing but speed.
     """
+    function = "_function" if only_reads(cls) else "_function._alone()"
     return _joined(
         "def _pass_back(_function, _gy, _pass):",
         "" if cls.scalars else "    if type(_gy) is _float64:\n        _gy = _asarray(_gy)",
         "    if type(_gy) is _ndarray and _gy.size > _LARGE:" if cls._uniform else "",
         "        return _postpone(_pass, _function, _gy)" if cls._uniform else "",
-        "" if only_reads(cls) else "    _gy = _own_copy(_gy)",
         "    try:",
-        "        _gxs = _function.backward(_gy)",
+        f"        _gxs = {function}.backward({_given(cls)})",
         "    except Exception as _error:",
         "        _explain(_function, _error)",
         "        raise",
@@ -200,7 +200,7 @@ def pass_back_recorded_source(cls: type[Function], count: int) -> str:
         "    _twin.ys = (_at_edge(_function, _function.ys[0]),)" if cls._saves_ys else "",
         "    _token = _differentiating.set(_twin)",
         "    try:",
-        f"        _gxs = _twin.backward({'_gy' if only_reads(cls) else '_own_copy(_gy)'})",
+        f"        _gxs = _twin.backward({_given(cls)})",
         "    except Exception as _error:",
         "        _explain(_function, _error)",
         "        raise",
@@ -253,6 +253,10 @@ def _passed(fitted: Sequence[str], count: int) -> Iterator[str]:
     if count == 1:
         yield "    elif _gxs is None:"
         yield "        _counted(_function, None)"
+
+
+def _given(cls: type[Function]) -> str:
+    return "_gy" if only_reads(cls) else "_own_copy(_gy)"
 
 
 def _edges(function: str, count: int) -> str:

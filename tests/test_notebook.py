@@ -525,7 +525,7 @@ def test_trap_none_stops_a_gradient():
             return x * 1
 
         def backward(self, gy):
-            return None
+            return (None,)
 
     x = scalar(3.0)
     (NoGradient()(square(x)) + x).backward()

@@ -284,8 +284,8 @@ class TestPlugins:
 
 class TestSources:
     FILES = sorted([*ROOT.rglob("*.py"), *Path(ops_builtin.__file__).parent.rglob("*.py")])
-    # Where generated source is compiled: helpers and what is written out, and plans.
-    GENERATED = "helpers.py", "writing.py"
+    # Where generated source is compiled: helpers and what is written out, plans, and their guards.
+    GENERATED = "helpers.py", "writing.py", "guards.py"
     # A check of the kit sees that a helper comes back from a pickle that it made itself.
     PICKLES = "catalogue.py"
 

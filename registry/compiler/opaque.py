@@ -36,6 +36,7 @@ class _Forward:
         self.stored: tuple[str, ...] | None = None
         self.others: dict[str, Any] = {}
         self.several = False  # whether it gives a tuple, of one result too
+        self.layouts: list[tuple[Any, ...]] = []  # of its results, for which the later steps are made
         self.checked = False  # whether a step depends on what else was stored
         self.__name__ = f"forward of {self.cls.__name__}"
 
@@ -61,7 +62,15 @@ class _Forward:
                     f"{self.template}: forward stores {name} = {getattr(function, name, None)!r}, but stored "
                     f"{expected!r} when the function was traced, and its second derivative depends on it"
                 )
-        return (function, *[getattr(function, name) for name in self.stored or ()], *ys)
+        given = [getattr(function, name) for name in self.stored or ()] + [*ys]
+        layouts = [(y.shape, y.dtype) for y in given]
+        self.layouts = self.layouts or layouts
+        if layouts != self.layouts:
+            raise CompileError(
+                f"{self.template}: forward gave {layouts}, but {self.layouts} when the function was traced, and "
+                "a plan is made for one shape; leave this part out of the compiled function"
+            )
+        return (function, *given)
 
     def _look_at(self, function: Function, parameters: dict[str, Any]) -> None:
         """Find what forward stored on the instance, in the first run."""
@@ -81,7 +90,7 @@ class _Backward:
 
     def __call__(self, function: Function, *gys: Any) -> tuple[Any, ...]:
         gys = tuple([np.asarray(gy) if isinstance(gy, _NUMBERS) else gy for gy in gys])
-        gxs = counted(function, function.backward(*function._given(gys)))
+        gxs = counted(function, function._alone().backward(*function._given(gys)))
         return tuple([gx._array if isinstance(gx, Variable) else gx for gx in gxs])
 
 

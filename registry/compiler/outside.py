@@ -325,7 +325,12 @@ class Outside(Names):
         if not isinstance(x.__self__, ModuleType | type | type(None)) and x.__name__ not in WRITING:
             self._reach(name, x.__self__)
 
+    def _array(self, name: str, x: Any) -> None:
+        if x.dtype.hasobject:
+            self._refuse(f"it uses {name}, an array of objects, which can become others")
+
     def _partial(self, name: str, x: functools.partial[Any]) -> None:
+        self._add(place(name, "{0}.func is not {1} or {0}.args is not {2}", x, x.func, x.args))
         for part in (x.func, x.args, x.keywords):
             self._reach(name, part)
 
@@ -368,6 +373,7 @@ _LOOKS: dict[Any, Callable[[Outside, str, Any], None]] = {
     (*OF_C[2:], MemberDescriptorType, property, classmethod, staticmethod, operator.itemgetter): (
         lambda self, name, x: None
     ),
+    np.ndarray: Outside._array,
     functools.partial: Outside._partial,
     type(functools.lru_cache(lambda: None)): Outside._wrapped,
     operator.attrgetter | operator.methodcaller: Outside._getter,

@@ -124,7 +124,15 @@ class Traced(StandIn):
         return np.asarray(self._value).flags
 
     def __repr__(self) -> str:
-        return f"traced({self._place.layout})"
+        if _is_ours(sys._getframe(1)):  # in a message
+            return f"traced({self._place.layout})"
+        return self.__str__()
+
+    def __str__(self) -> str:
+        raise self._refusal(f"a text is made of it: {_TO_PYTHON}")
+
+    def __format__(self, spec: str) -> str:
+        return self.__str__()
 
     def __getattr__(self, name: str) -> Any:
         if name in _REFUSED_METHODS:

@@ -326,7 +326,7 @@ def profile(events: int = EVENTS) -> Iterator[Profile]:
     ...     print(row.operator, row.forward.calls, row.backward.calls, row.nbytes)
     exp 1 1 32000
     multiply 1 1 32000
-    sum 1 1 8
+    sum 1 1 16
     transpose 1 1 0
     """
     found = Profile(events)

@@ -14,7 +14,7 @@ from random_functions.outside import reading
 from random_functions.program import MOVING, Block, Program
 
 # Python does not tell whether `y *= 2` writes to a result that has another name, too: `y` is bound anew.
-SECOND_NAMES = False
+SECOND_NAMES = True
 
 
 class _Draft:

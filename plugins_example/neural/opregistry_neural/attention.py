@@ -22,6 +22,7 @@ class Attention(Function):
 
     materialize_grads = False
     domain = (-np.inf, np.inf)
+    only_reads = True
     samples = (
         {"query": (2, 3, 2), "key": (2, 4, 2), "value": (2, 4, 3)},
         {"query": (2, 3, 2), "key": (3, 2), "value": (3, 2), "bias": (3, 3), "is_causal": True},

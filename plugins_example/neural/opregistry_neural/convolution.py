@@ -125,6 +125,8 @@ class ConvNd(_Convolution):
     as in every framework for networks. The columns of the windows are made a MiB at a time.
     """
 
+    only_reads = True
+
     samples = (
         {"x": (2, 3, 5), "W": (2, 3, 2)},
         {"x": (2, 2, 4, 5), "W": (3, 2, 3, 2), "b": (3,), "stride": (2, 1), "padding": (1, 0)},
@@ -210,6 +212,8 @@ class ConvNdWeight(_Convolution):
 
     x is (N, C, *spatial), gy (N, O, *windows), and the result (O, C / groups, *kernel).
     """
+
+    only_reads = True
 
     samples = (
         {"x": (2, 3, 5), "gy": (2, 2, 4), "kernel": (2,)},

@@ -27,6 +27,7 @@ class Gru(Function):
     """
 
     domain = (-np.inf, np.inf)
+    only_reads = True
 
     @staticmethod
     def samples(rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -78,6 +78,7 @@ class _Inverse(Function):
 
     elementwise = True
     saves = ("ys",)
+    only_reads = True
 
     def backward(self, gy):
         (y,) = self.ys

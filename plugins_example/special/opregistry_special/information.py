@@ -33,6 +33,7 @@ class RelEntr(_Pairwise):
 
     implements = special.rel_entr
     domain = (0, np.inf)
+    only_reads = True
 
     def forward(self, x, y):
         return special.rel_entr(x, y)
@@ -50,6 +51,7 @@ class KlDiv(_Pairwise):
 
     implements = special.kl_div
     domain = (0, np.inf)
+    only_reads = True
 
     def forward(self, x, y):
         return special.kl_div(x, y)
@@ -163,6 +165,7 @@ class Boxcox(_Pairwise):
 
     implements = special.boxcox
     domain = {"x": (0, np.inf)}
+    only_reads = True
 
     def forward(self, x, lmbda):
         return special.boxcox(x, lmbda)
@@ -177,6 +180,7 @@ class Boxcox1p(_Pairwise):
 
     implements = special.boxcox1p
     domain = {"x": (-1, np.inf)}
+    only_reads = True
 
     def forward(self, x, lmbda):
         return special.boxcox1p(x, lmbda)
