@@ -54,8 +54,9 @@ class Tanh(Function):
     def keeps_inputs(self, y: Any) -> bool:
         if type(y) is not np.ndarray or y.size <= _LARGE or y.dtype.kind != "f":
             return True
-        edge = 1 - _HALF[y.dtype.char]
-        return not (y.max() < edge and y.min() > -edge)
+        edge, line = 1 - _HALF[y.dtype.char], y.ravel("K")
+        parts = (line[i : i + _LARGE] for i in range(0, y.size, _LARGE))  # which stay in cache
+        return not all(part.max() < edge and part.min() > -edge for part in parts)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.xs, self.ys

@@ -33,8 +33,8 @@ def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any
     def method(self: Any, other: Any) -> Any:
         if not _is_statement(sys._getframe(1)):
             raise ConversionError(
-                f"'v {sign}= other' is called as a function, whose result need not be bound to v; a Variable is "
-                f"never written into, so write v = v {sign} other"
+                f"'v {sign}= other' is called as a function, whose result need not be bound to v; a Variable "
+                f"is never written into, so write v = v {sign} other"
             )
         if type(self._node[0]) is np.float64:
             return call(self, other)

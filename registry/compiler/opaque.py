@@ -29,6 +29,8 @@ _SOMEWHERE(Variable(np.zeros(())))
 class _Forward:
     """The step that runs an operator's forward; it gives the instance, arrays stored there, the results."""
 
+    asks = True  # whether the results have the shapes that later steps are made for
+
     def __init__(self, template: Function, wanted: tuple[bool, ...]) -> None:
         self.cls: type[Function] = type(template)._original  # type: ignore[attr-defined]
         self.template = template
@@ -67,8 +69,8 @@ class _Forward:
         self.layouts = self.layouts or layouts
         if layouts != self.layouts:
             raise CompileError(
-                f"{self.template}: forward gave {layouts}, but {self.layouts} when the function was traced, and "
-                "a plan is made for one shape; leave this part out of the compiled function"
+                f"{self.template}: forward gave {layouts}, but {self.layouts} when the function was traced, "
+                "and a plan is made for one shape; leave this part out of the compiled function"
             )
         return (function, *given)
 

@@ -293,8 +293,10 @@ def _without_dead(program: Program) -> Program:
     steps = []
     for step in reversed(program.steps):
         written = any(v.memory.outside or v.memory.root() in read for v in step.writes)
-        branch = not step.outs and not step.writes
-        if written or branch or not needed.isdisjoint(step.outs):
+        asks = getattr(
+            step.call, "asks", not step.outs and not step.writes
+        )  # a branch, or a forward's shapes
+        if written or asks or not needed.isdisjoint(step.outs):
             needed.update(step.inputs())
             read.update(value.memory.root() for value in step.inputs())
             steps.append(step)
