@@ -313,8 +313,12 @@ class Function:
         """Give what a plain `backward` runs on: where it may write, a copy with arrays of its own."""
         if only_reads(type(self)):
             return self
-        alone = self._unrecorded_copy()
-        alone.generation, alone._edges, alone._output = self.generation, self._edges, self._output
+        alone = object.__new__(type(self))
+        for name in (*Function.__slots__, *self._own_slots):
+            if hasattr(self, name):
+                object.__setattr__(alone, name, getattr(self, name))
+        if hasattr(self, "__dict__"):
+            alone.__dict__ = self.__dict__
         if self._saves_xs:
             alone.xs = tuple(map(own_copy, self.xs))
         if self._saves_ys:
