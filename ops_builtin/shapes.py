@@ -237,7 +237,8 @@ class BroadcastTo(Function):
 def broadcast_arrays(*args: Any) -> Any:
     """Give arrays broadcast against each other, without a copy."""
     shape = np.broadcast_shapes(*map(np.shape, args))
-    return tuple([np.broadcast_to(a, shape) for a in args])
+    views = [np.reshape if np.shape(a) == shape else np.broadcast_to for a in args]  # the latter read-only
+    return tuple([view(a, shape) for view, a in zip(views, args, strict=True)])
 
 
 class Astype(Function):

@@ -377,7 +377,12 @@ def _ones_like(value: Any) -> Any:
         ) from None
 
 
+_IN_PLACE = frozenset({"fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort"})
+
+
 def _hint(name: str) -> str:
+    if name in _IN_PLACE:
+        return "; it writes into an array, and a Variable is never written into"
     if hasattr(np.ndarray, name):
         return "; " + advice(f"'.data.{name}' is that of the plain array, without a gradient")
     return "" if name.startswith("_") else did_you_mean(name, dir(Variable(None)))

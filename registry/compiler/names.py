@@ -35,7 +35,7 @@ NOTHING: Any = object()  # what a name means that means nothing
 # What has no parts that could change, or parts that are documented to be constants.
 ATOMS = (
     type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), type(NotImplemented),
-    CodeType, np.generic, np.dtype, np.ufunc, np.ndarray, StandIn,
+    CodeType, np.generic, np.dtype, np.ufunc, StandIn,
 )  # fmt: skip
 OF_C = (
     BuiltinFunctionType, MethodWrapperType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
@@ -110,7 +110,7 @@ class Names(ABC):
             return self._of_module(name, x, key)
         if isinstance(x, type):
             return self._of_class(name, x, key)
-        if isinstance(x, ATOMS):
+        if isinstance(x, (*ATOMS, np.ndarray)):
             return NOTHING
         if isinstance(x, CONTAINERS) and key in WRITING:
             return NOTHING
