@@ -1,5 +1,6 @@
 """``v += other`` and its kin: what NumPy gives on arrays, or an error; no Variable is written into."""
 
+import operator
 import sys
 
 import numpy as np
@@ -248,6 +249,23 @@ class Parts(Function):
 
     def backward(self, a, b, c):
         return 2 * (a + b) + 2 * np.concatenate([c, c * 0])
+
+
+@pytest.mark.parametrize("call", [lambda v: operator.iadd(v, 1.0), lambda v: v.__iadd__(1.0)])
+def test_called_as_a_function_it_is_an_error(call):
+    with pytest.raises(ConversionError, match=r"is called as a function.* write v = v \+ other"):
+        call(Variable(X) * 2)
+
+
+def test_of_what_astype_and_broadcast_arrays_share_as_numpy_does():
+    y = Variable(X) * 2
+    for share in (lambda: y.astype(y.dtype, copy=False), lambda: np.broadcast_arrays(y, y)[0]):
+        shared = share()
+        with pytest.raises(ConversionError, match="memory is that of another array"):
+            shared += 1
+    copied = y.astype(y.dtype)
+    copied += 1
+    np.testing.assert_array_equal(copied.data, 2 * X + 1)
 
 
 class TestMemory:

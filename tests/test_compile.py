@@ -364,6 +364,13 @@ class TestBranches:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("used", [len, np.sum])
+    def test_a_result_of_another_shape_is_that_of_the_function(self, used):
+        f = grad(lambda x: np.sum(x * used(x[x > 0])))
+        c = compiled(f)
+        for x in ([1.0, 2.0, 3.0], [1.0, -2.0, 3.0], [-1.0, -2.0, -3.0]):
+            np.testing.assert_allclose(c(np.array(x)), f(np.array(x)))
+
     def test_an_error_is_that_of_the_function(self):
         c = agrees(np.linalg.inv, (np.eye(2) * 2,))
         with pytest.raises(np.linalg.LinAlgError, match="Singular"):

@@ -26,6 +26,14 @@ import time, types, typing, weakref
 CHANGES = {
     "a number": ("k = 2.0\ndef f(x): return x * k", "k = 3.0"),
     "None": ("k = None\ndef f(x): return x if k is None else x * 3.0", "k = 1"),
+    "an entry of an array of objects": (
+        "a = np.array([np.sin, None])\ndef f(x): return a[0](x)",
+        "a[0] = np.cos",
+    ),
+    "what a partial function holds": (
+        "def g(k, x): return k * x\np = functools.partial(g, 2.0)\ndef f(x): return p(x)",
+        "p.__setstate__((g, (3.0,), {}, {}))",
+    ),
     "a ufunc": ("act = np.sin\ndef f(x): return act(x)", "act = np.cos"),
     "a function": ("def g(x): return x\ndef f(x): return g(x)", "def g(x): return x * 3.0"),
     "a global of a function that is called": (
@@ -633,6 +641,7 @@ CHANGES = {
 
 # Of these no guard is made; what the error says of them.
 REFUSED = {
+    "an entry of an array of objects": "it uses a, an array of objects",
     "another type of an equal entry": "type is asked",
     "a very long list": "a list of 5000 entries",
     "what a defaultdict makes": "it changes an entry of d",
@@ -828,6 +837,16 @@ class TestAskingForTypes:
         """At zero, where both ways give the same."""
         with pytest.raises(CompileError, match=r"(?s)(type is asked|'\.base' is read).*lambda x"):
             compiled(f)(np.zeros(2))
+
+    @pytest.mark.parametrize("text", [str, repr, "{}".format, "{:}".format, lambda x: f"{x}", print])
+    def test_a_text_of_a_stand_in_is_refused_with_the_line(self, text):
+        def f(x):
+            text(x)
+            return x
+
+        for transform in (lambda f: f, lambda f: grad(lambda x: np.sum(f(x)))):
+            with pytest.raises(CompileError, match=r"a text is made of it.*test_compile_outside"):
+                compiled(transform(f))(np.zeros(2))
 
     def test_of_what_is_no_stand_in(self):
         """Objects from outside, and classes that are made."""

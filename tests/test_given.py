@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from registry import Function, HigherOrderError, RegistryError, Variable, grad, ops
+from registry import Function, HigherOrderError, RegistryError, Variable, grad, ops, vjp
 from registry.bytecode import effects
 from registry.compiler import compile as compiled
 from registry.helpers import make_helper
@@ -188,6 +188,50 @@ def test_what_backward_writes_into_its_gradient_reaches_nobody_else(operator, wa
     y.backward(retain_grad=retain_grad)
     np.testing.assert_array_equal(given, seed)
     np.testing.assert_array_equal(x.grad, 3 * seed)
+
+
+@pytest.mark.parametrize("what", ["xs", "ys"])
+@pytest.mark.parametrize("compile", [lambda f: f, compiled])
+def test_what_backward_writes_into_what_the_call_keeps_reaches_nobody(compile, what):
+    class Spoils(Twice):
+        def backward(self, gy):
+            for kept in getattr(self, what):
+                kept *= 5
+            return 2 * gy
+
+    x = np.array([1.0, 2.0])
+    for call in (make_helper(Spoils, "helper"), lambda x: Spoils()(x)):
+        f = compile(lambda x: vjp(lambda x: np.square(call(x)), x)[1](np.ones(2))[0])  # noqa: B023
+        for _ in range(2):
+            np.testing.assert_array_equal(f(x), 8 * x)
+            np.testing.assert_array_equal(x, [1.0, 2.0])
+
+
+def test_a_class_that_is_declared_to_only_read_gets_the_very_arrays():
+    seen = []
+
+    class Sees(Twice):
+        only_reads = True
+
+        def backward(self, gy):
+            seen.append((self.xs[0], gy))
+            return operator.imul(np.full(2, 2.0), gy)
+
+    class SeesAndWrites(Sees):
+        def backward(self, gy):
+            seen.append((self.xs[0], gy))
+            gy *= 2
+            return gy
+
+    for cls, same in ((Sees, True), (SeesAndWrites, False)):
+        x, seed = Variable(np.ones(2)), np.ones(2)
+        y = cls()(x)
+        y.grad = seed
+        y.backward()
+        kept, gy = seen.pop()
+        assert (kept is x.data, gy is seed) == (same, same)
+        np.testing.assert_array_equal(x.grad, [2.0, 2.0])
+        np.testing.assert_array_equal(seed, [1.0, 1.0])
 
 
 @pytest.mark.parametrize("operator", WRITING, ids=lambda operator: operator.__name__)

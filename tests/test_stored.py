@@ -178,6 +178,7 @@ ONLY = {
     "a slice": (slice, lambda kept: kept.stop),
     "a generator": (generated, next),
     "objects": (lambda s: np.array([s, None], object), lambda kept: kept[0]),
+    "bytes": (lambda s: np.array(s).tobytes(), lambda kept: np.frombuffer(kept)[0]),
     "bytes in memory": (lambda s: memoryview(np.array(s)), lambda kept: np.asarray(kept)),
     "fields": (lambda s: np.array((s,), [("s", float)]), lambda kept: kept["s"]),
     "a subclass": (lambda s: np.ma.array(s), lambda kept: np.asarray(kept)),
