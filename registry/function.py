@@ -11,7 +11,6 @@ import numpy as np
 
 from registry import large
 from registry.backward import Pass
-from registry.bytecode import assigns
 from registry.edges import Edge, Output, holder
 from registry.errors import (
     GradientError,
@@ -23,7 +22,7 @@ from registry.modes import differentiating
 from registry.numpy_protocol import Array
 from registry.recording import record
 from registry.state import default_registry
-from registry.stored import Rules, forbidden, stores_nothing, withheld
+from registry.stored import Rules, forbidden, stores_no_result, stores_nothing, withheld
 from registry.threads import LARGE
 from registry.variable import Variable, as_array, at_edge, new_variable
 
@@ -149,8 +148,7 @@ class Function:
         slots = [name for name, member in members if isinstance(member, MemberDescriptorType)]
         cls._own_slots = tuple(name for name in slots if name not in Function.__slots__)
         cls._bare, cls._withholding = stores_nothing(cls), {}
-        keeps_none = cls._bare or not (cls._own_slots or assigns(cls, "forward"))
-        cls._uniform = cls.elementwise and keeps_none
+        cls._uniform = cls.elementwise and (cls._bare or stores_no_result(cls))
         cls._only_reads = None
         # Not those written out for a base.
         cls._pass_back = Function._pass_back  # type: ignore[method-assign]

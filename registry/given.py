@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from registry.backward import copied
-from registry.bytecode import effects
 from registry.errors import HigherOrderError
 from registry.modes import differentiating
 from registry.state import default_registry
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 def only_reads(cls: type[Function]) -> bool:
     """Say whether `backward` is declared or known to write into nothing, found once a class."""
     if cls._only_reads is None:
+        from registry.bytecode import effects  # 1 ms, which `import registry` need not take
+
         nearest = next(base for base in cls.__mro__ if {"only_reads", "backward"} & vars(base).keys())
         cls._only_reads = vars(nearest).get("only_reads", False) or not effects(cls, "backward").writes
     return cls._only_reads

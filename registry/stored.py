@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from registry.bytecode import Effects, effects, instructions, members
 from registry.catalog import StandIn
 from registry.errors import HigherOrderError
 from registry.state import default_registry
 
 if TYPE_CHECKING:
+    from registry.bytecode import Effects
     from registry.function import Function
 
 _CONSTANT = frozenset((NoneType, bool, int, str, range, EllipsisType))
@@ -50,6 +50,8 @@ class Rules(NamedTuple):
 def rules(cls: type[Function]) -> Rules:
     """Give the rules of a class, found once from the bytecode of its methods."""
     if "_rules" not in cls.__dict__:
+        from registry.bytecode import effects  # 1 ms, which `import registry` need not take
+
         forward, backward = effects(cls, "forward"), effects(cls, "backward")
         own = effects(cls, "__new__", "__init__", "__post_init__").assigned - forward.assigned
         if forward.writes and forward.exposed:  # others may have assigned any attribute
@@ -61,6 +63,8 @@ def rules(cls: type[Function]) -> Rules:
 
 def _elsewhere(cls: type[Function], forward: Effects, backward: Effects) -> dict[str, Any]:
     """Give what `forward` may have written outside of `self` and `backward` reads, by its name."""
+    from registry.bytecode import members
+
     read = backward.read | {*backward.names}
     found: dict[str, Any] = {}
     if forward.writes:
@@ -163,9 +167,18 @@ def stores_nothing(cls: type) -> bool:
         return False
     if not isinstance(forward, FunctionType):
         return isinstance(forward, np.ufunc | BuiltinFunctionType)
+    from registry.bytecode import instructions
+
     code = forward.__code__
     own = code.co_varnames[0] if code.co_argcount else None
     touched = any(
         own == i.argval or (type(i.argval) is tuple and own in i.argval) for i in instructions(code)
     )
     return not touched and own not in code.co_cellvars and "super" not in code.co_names
+
+
+def stores_no_result(cls: type) -> bool:
+    """Say that `forward` assigns no attribute."""
+    from registry.bytecode import assigns
+
+    return not (cls._own_slots or assigns(cls, "forward"))  # type: ignore[attr-defined]
