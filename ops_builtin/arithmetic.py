@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ops_builtin.kinks import quotient
-from registry import Function
+from registry import Function, Variable
 
 _NUMBERS = frozenset((float, int, np.float64))
 
@@ -171,7 +171,8 @@ class Power(Function):
 
     The derivative by the base is 0 where the exponent is 0, that by the exponent is 0
     where the base is 0: the limits, where the formulas give nan. With a negative exponent
-    that one is infinite. A negative base has no derivative by the exponent: nan.
+    that one is infinite. A negative base has no derivative by the exponent: nan. At a base
+    of 0 and an exponent of at most 1 the second derivatives are nan where both are differentiated.
     """
 
     implements = np.power
@@ -186,11 +187,20 @@ class Power(Function):
         w0, w1 = self.needs_grad
         if not w1 and type(x1) in _NUMBERS and x1:  # a third of the general way's time
             return gy * x1 * x0 ** (x1 - 1.0), None
+        if w0 and w1 and isinstance(y, Variable):
+            gy = gy * _one_off_the_kink(x0, x1)
         base = x0 if np.all(x1) else np.where(np.logical_or(x0, x1) if w1 else x1, x0, 1)
         gx0 = gy * x1 * base ** (x1 - 1.0) if w0 else None
         with np.errstate(invalid="ignore", divide="ignore"):
             gx1 = gy * y * np.log(np.where(np.logical_or(x0, np.real(x1) < 0), x0, 1)) if w1 else None
         return gx0, gx1
+
+
+def _one_off_the_kink(x0: Any, x1: Any) -> Any:
+    """Give 1, without a derivative where the base is 0 and the exponent at most 1."""
+    kink = np.equal(x0, 0) & np.less_equal(np.real(x1), 1)
+    product = np.where(kink, x0 * x1, 1)
+    return np.where(kink, 1 + quotient(product, product), 1)
 
 
 class FloatPower(Power):

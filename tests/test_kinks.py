@@ -119,3 +119,21 @@ def test_a_quotient_is_0_over_0_without_a_derivative_there():
     np.testing.assert_array_equal(x.grad, [np.nan, 1 / 3])
     np.testing.assert_array_equal(y.grad, [np.nan, -2 / 3])
     np.testing.assert_array_equal(quotient(x.data, y.data), [0, 2])
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_a_power_of_0_has_no_second_derivative_by_base_and_exponent_up_to_1(exponent):
+    """That of x**n by both is x**(n - 1) (n log(x) + 1), infinite at 0."""
+    with np.errstate(all="ignore"):
+        found = hessian(lambda p: np.power(p[0], p[1]))(np.array([0.0, exponent]))
+        batch = hessian(lambda p: np.sum(np.power(p[:2], p[2:])))(np.array([0.0, 2.0, exponent, 3.0]))
+    assert np.all(np.isnan(found))
+    np.testing.assert_allclose(
+        batch[1::2, 1::2], [[12.0, 4 + 12 * np.log(2)], [4 + 12 * np.log(2), 8 * np.log(2) ** 2]]
+    )
+
+
+@pytest.mark.parametrize(("exponent", "by_base"), [(2.0, 2.0), (3.0, 0.0)])
+def test_a_power_of_0_above_1_keeps_its_second_derivatives(exponent, by_base):
+    found = hessian(lambda p: p[0] ** p[1])(np.array([0.0, exponent]))
+    np.testing.assert_array_equal(found, [[by_base, 0.0], [0.0, 0.0]])
