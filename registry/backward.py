@@ -169,8 +169,8 @@ class Pass:
             self.gradients[key] = before + gx
             return
         if before.shape != gx.shape or before.dtype is not gx.dtype:
-            leaf = next(leaf for leaf in self.waiting[Leaf.generation] if id(leaf) == key)
-            _compare_kinds(leaf(), "gradients", before, gx)
+            leaf = next((leaf for leaf in self.waiting[Leaf.generation] if id(leaf) == key), None)
+            _compare_kinds(leaf and leaf(), "gradients", before, gx)
         if key in self.owned:
             np.add(before, gx, out=before)
         else:

@@ -14,7 +14,7 @@ from registry.errors import GradientError
 from registry.function import Function
 from registry.modes import recording
 from registry.structures import leaves, mapped
-from registry.tracing import Mark, gradients_at, marked, others_behind, running, while_recording
+from registry.tracing import Mark, gradients_at, is_number, marked, others_behind, running, while_recording
 from registry.variable import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,7 +63,8 @@ def checkpoint(f: F) -> F:
         inputs = _variables((args, kwargs))
         # The Variables themselves go into edges: kept here, they would make a cycle of x.grad and x.
         given = mapped(lambda x: _HOLE if isinstance(x, Variable) else x, (args, kwargs))
-        pairs = [marked(x._array) for x in inputs]
+        numbers = list(map(is_number, inputs))
+        pairs = [marked(x._array, number=number) for x, number in zip(inputs, numbers, strict=True)]
         marks = [mark for _, mark in pairs]
         with running(marks):
             result = _called(f, given, [variable for variable, _ in pairs])
@@ -72,7 +73,7 @@ def checkpoint(f: F) -> F:
         if not inputs and not outside:
             return result
         way = _way(ys, [*marks, *[x._edge for x in outside]])
-        again = Recomputed(f, given, [y._array for y in ys], len(inputs), way)
+        again = Recomputed(f, given, [y._array for y in ys], numbers, way)
         made = iter(again(*inputs, *outside) if ys else ())
         return mapped(lambda y: next(made) if isinstance(y, Variable) else y, result)
 
@@ -93,18 +94,18 @@ def _called(f: Callable[..., Any], given: Any, inputs: Sequence[Variable]) -> An
 class Recomputed(Function):
     """What a function gave, with a backward that calls it again.
 
-    Its inputs are `count` arguments of the function and then the Variables from outside.
+    Its inputs are arguments of the function, some of them `numbers`, and then the Variables from outside.
     """
 
     only_reads = True
 
     def __init__(
-        self, f: Callable[..., Any], given: Any, results: Sequence[Any], count: int, way: int | None
+        self, f: Callable[..., Any], given: Any, results: Sequence[Any], numbers: list[bool], way: int | None
     ) -> None:
         self.f = f
         self.given = given
         self.results: Any = tuple(results)
-        self.count = count
+        self.numbers = numbers
         self.way = way
 
     def forward(self, *xs: Any) -> Any:
@@ -118,19 +119,19 @@ class Recomputed(Function):
         return self._again(self.inputs, gys, create_graph=True)
 
     def _again(self, xs: Sequence[Any], gys: Sequence[Any], *, create_graph: bool) -> tuple[Any, ...]:
-        pairs = [marked(x) for x in xs[: self.count]]
+        pairs = [marked(x, number=number) for x, number in zip(xs, self.numbers, strict=False)]
         marks: list[Mark | Variable] = [mark for _, mark in pairs]
         with running([mark for _, mark in pairs]):
             ys = _variables(_called(self.f, self.given, [variable for variable, _ in pairs]))
         self._compare(ys, marks)
         roots = list(zip(ys, gys, strict=True))
-        return tuple(gradients_at([*marks, *self.inputs[self.count :]], roots, create_graph))
+        return tuple(gradients_at([*marks, *self.inputs[len(self.numbers) :]], roots, create_graph))
 
     def _compare(self, ys: Sequence[Variable], marks: Sequence[Any]) -> None:
         """Refuse what was not computed as the first time."""
-        edges = self._edges[self.count :]
+        edges = self._edges[len(self.numbers) :]
         held = map(holder, edges)
-        seen = self.inputs[self.count :]
+        seen = self.inputs[len(self.numbers) :]
         if any(x is not None and x is not y for x, y in zip(held, seen, strict=True)):
             raise self._differs("would read a Variable whose '.data' was bound to another array")
         if len(ys) != len(self.ys) or not all(map(_same, (y._array for y in ys), self.ys)):

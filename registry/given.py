@@ -32,7 +32,7 @@ def only_reads(cls: type[Function]) -> bool:
 
 def own_copy(gy: Any) -> Any:
     """Give an array as `backward` may have it that writes into it."""
-    if gy is None or isinstance(gy, np.generic):
+    if gy is None or isinstance(gy, np.generic | int | float | complex):
         return gy
     if isinstance(gy, Variable):
         own = object.__new__(Given)

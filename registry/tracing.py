@@ -56,12 +56,24 @@ class Mark(Function):
         return self.backward(as_variable(gys[0]))
 
 
-def marked(x: Any) -> tuple[Variable, Mark]:
-    """Give a Variable and the mark behind it, connected to `x` if that is recorded itself."""
+def marked(x: Any, *, number: bool = False) -> tuple[Variable, Mark]:
+    """Give a Variable and the mark behind it, connected to `x` if that is recorded itself.
+
+    With `number` it stays one, and so is bound anew by ``x += 1``.
+    """
     if not isinstance(x, Variable) or x._edge is None:
         x = Variable(x._array if isinstance(x, Variable) else x)
     mark = Mark()
-    return while_recording(mark, x), mark
+    variable = while_recording(mark, x)
+    if number:
+        (y,) = mark.ys = (np.float64(variable._array),)
+        variable._node = y, *variable._node[1:]
+    return variable, mark
+
+
+def is_number(x: Any) -> bool:
+    """Say whether an argument is a number, or a Variable of one, and no array."""
+    return type(x._value) is np.float64 if isinstance(x, Variable) else isinstance(x, int | float)
 
 
 def while_recording(f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -188,7 +200,7 @@ class DifferentiatedCall:
         return chosen
 
     def _marked(self, what: str, x: Any) -> Variable:
-        is_number = isinstance(x, int | float) or (isinstance(x, Variable) and type(x._value) is np.float64)
+        number = is_number(x)  # before its array is asked for
         value = x._array if isinstance(x, Variable) else float(x) if type(x) is int else x
         try:
             usable = as_array(value).dtype.kind in "iufc"
@@ -200,11 +212,8 @@ class DifferentiatedCall:
                 f"{self.name}: {what} is {found}, by which nothing can be differentiated; "
                 f"expected {_STRUCTURES}; argnums says which are meant"
             )
-        variable, mark = marked(x if isinstance(x, Variable) else as_array(value))
+        variable, mark = marked(x if isinstance(x, Variable) else as_array(value), number=number)
         self.marks.append(mark)
-        if is_number:  # which stays one, and so is bound anew by `x += 1`
-            (y,) = mark.ys = (np.float64(value),)
-            variable._node = y, *variable._node[1:]
         return variable
 
     def _result(self, what: str, y: Any) -> Variable:

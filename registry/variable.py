@@ -349,8 +349,8 @@ class Variable(AugmentedAssignment, NumPyProtocol):
         """
         made = _new(type(self))
         _, edge, generation = self._node
-        is_leaf = edge is None or (type(edge) is Leaf and edge() is self)
-        if differentiating.get() is None and (is_leaf or not recording.get()):
+        is_leaf = type(edge) is Leaf and edge() is self
+        if differentiating.get() is None and (is_leaf or (edge and not recording.get())):
             edge, generation = Leaf(made), 0
         made._node = data, edge, generation
         if memo is not None:

@@ -326,3 +326,12 @@ def test_the_count_of_names_is_that_of_this_python():
     before = holders(y)
     y += 1
     assert holders(y) == before
+
+
+def test_numbers_stay_numbers_in_a_checkpoint():
+    def f(a):
+        b = a
+        a += 1
+        return a * b
+
+    assert grad(f)(2.0) == grad(registry.checkpoint(f))(2.0) == 5.0

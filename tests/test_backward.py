@@ -523,3 +523,10 @@ def test_inputs_and_outputs_of_what_keeps_no_arrays_are_those_that_people_hold()
     z = add(x, y)
     assert z.creator.inputs == (x, y)
     assert z.creator.outputs == (z,)
+
+
+def test_gradients_of_other_byte_order_add_up_at_results_too():
+    v = Variable(np.arange(3.0).astype(">f8"))
+    y = v[:2]
+    (np.sum(y[:1]) + np.sum(y[1:]) + np.sum(y * y)).backward()
+    np.testing.assert_array_equal(v.grad, [1.0, 3.0, 0.0])

@@ -139,3 +139,11 @@ class TestPickles:
         x = Variable(X)
         with pytest.raises(HigherOrderError, match=r"Pickles'.*'backward' reads '\.data'"):
             np.sum(Pickles()(x)).backward(create_graph=True)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_constant_is_a_constant(copied):
+    made = copied(registry.stop_gradient(Variable(X)))
+    (made * Variable(X)).backward()
+    assert made.grad is None
+    assert made.generation == -1

@@ -363,3 +363,23 @@ def test_a_gradient_that_backward_gives_back_as_it_is_stays_a_plain_variable():
 )
 def test_the_usual_operators_are_known_to_only_read(name):
     assert not effects(getattr(ops, name).operator, "backward").writes
+
+
+def test_numbers_that_the_call_keeps_are_given_as_they_are():
+    class ScaledInPlace(Function):
+        scalars = True
+
+        def forward(self, x, k):
+            return x * k
+
+        def backward(self, gy):
+            x, k = self.xs
+            gx = np.zeros_like(gy)
+            gx += gy
+            return gx * k, None
+
+    call = make_helper(ScaledInPlace, "helper")
+    for k in (2.0, 2):
+        x = Variable(np.array([1.0, 3.0]))
+        call(x, k).backward()
+        np.testing.assert_array_equal(x.grad, [2.0, 2.0])
