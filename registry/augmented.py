@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from opcode import opmap
 from sys import getrefcount
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -68,11 +69,40 @@ def _seen_by(v: Any, other: Any, holders: int) -> str | None:
         return "another name, a list or an argument has the same one"
     if type(v._value) is not np.ndarray:
         return f"nothing is known of who shares a {type(v._value)}"
-    if v._value.base is not None or hasattr(v, "_viewed"):
+    if v._value.base is not None:
         of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
-        if _holders_of_memory(v) > _HELD_ONCE + of_call:
-            return "its memory is that of another array, too, such as one that it is a view of"
+        shared = _holders_of_memory(v) > _HELD_ONCE + of_call
+    else:
+        shared = any(view() is not None for view in _views_of(v) or ())
+    if shared:
+        return "its memory is that of another array, too: one that it is a view of, or a view of it"
     return None
+
+
+def note_view(inputs: Sequence[Any], y: Any, array: Any) -> None:
+    """Note a result at the Variable of which it is a view, for as long as both are held."""
+    of = array.base
+    for x in inputs:
+        if _is_of_memory(x, of):
+            views = _views_of(x)
+            if views is None:
+                x._views = views = []
+            elif not len(views) & (len(views) - 1):  # now and then
+                views[:] = [view for view in views if view() is not None]
+            views.append(ref(y))
+            y._views = views  # to which a view of the view belongs, too
+            return
+
+
+def _is_of_memory(x: Any, of: Any) -> bool:
+    return isinstance(x, NumPyProtocol) and type(x._value) is np.ndarray and memory(x._value) is of
+
+
+def _views_of(v: Any) -> list[Any] | None:
+    try:
+        return object.__getattribute__(v, "_views")  # type: ignore[no-any-return]
+    except AttributeError:
+        return None
 
 
 def _holders_of_memory(v: Any) -> int:

@@ -17,7 +17,7 @@ from registry.errors import (
     HigherOrderError,
     UnsupportedTypeError,
 )
-from registry.given import Given, only_reads, own_copy
+from registry.given import Given, only_reads, own_copies, own_copy
 from registry.modes import differentiating
 from registry.numpy_protocol import Array
 from registry.recording import record
@@ -318,9 +318,9 @@ class Function:
         if hasattr(self, "__dict__"):
             alone.__dict__ = self.__dict__
         if self._saves_xs:
-            alone.xs = tuple(map(own_copy, self.xs))
+            alone.xs = own_copies(self.xs)
         if self._saves_ys:
-            alone.ys = tuple(map(own_copy, self.ys))
+            alone.ys = own_copies(self.ys)
         return alone
 
     def _gradient(self, gx: Any, create_graph: bool) -> Any:

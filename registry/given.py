@@ -42,6 +42,12 @@ def own_copy(gy: Any) -> Any:
     return copied(gy)
 
 
+def own_copies(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give copies of arrays; what is one array stays one."""
+    copies = {id(x): own_copy(x) for x in arrays}
+    return tuple([copies[id(x)] for x in arrays])
+
+
 class Given(Variable):
     """A gradient that a recorded `backward` is given."""
 

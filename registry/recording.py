@@ -13,6 +13,7 @@ from weakref import ref
 import numpy as np
 
 from registry import large, state
+from registry.augmented import note_view
 from registry.calling import checked_result, explain, make_constants_arrays
 from registry.edges import Edge, Like, Output
 from registry.modes import recording
@@ -58,32 +59,32 @@ def record(function: Function, inputs: Sequence[Any]) -> Any:
     if type(ys) is not np.ndarray or ys.dtype.kind not in "biufc":
         is_number = type(ys) is np.float64 and function.scalars  # which stays one
         ys = ys if is_number else checked_result(function, ys)
-    ys = shared(inputs, xs, ys)
     if observers is not None:
         seen = checked_result(function, ys)
         observers.after_forward(function=function, xs=xs, ys=seen if type(seen) is tuple else (seen,))
-    return results(function, xs, ys)
+    return results_and_views(function, inputs, xs, ys)
 
 
-def shared(inputs: Sequence[Any], xs: Sequence[Any], ys: Any) -> Any:
+def results_and_views(function: Function, inputs: Sequence[Any], xs: tuple[Any, ...], ys: Any) -> Any:
+    """Make Variables of what `forward` gave, and note which are views of others."""
+    variables = results(function, xs, shared(xs, ys))
+    for y in variables if type(variables) is tuple else (variables,):
+        if type(y._value) is np.ndarray and y._value.base is not None:
+            note_view(inputs, y, y._value)
+    return variables
+
+
+def shared(xs: Sequence[Any], ys: Any) -> Any:
     """Give results so that each that shares memory with another array has that array as its base.
 
-    An input, or another output, as it is becomes a view of itself, and Variables of which
-    views are taken remember it: so augmented assignment knows what NumPy would write into.
+    An input, or another output, as it is becomes a view of itself: so augmented assignment
+    knows what NumPy would write into.
     """
     if type(ys) is tuple:
-        given = [shared(inputs, xs, y) for y in ys]
+        given = [shared(xs, y) for y in ys]
         seen = Counter(id(memory(y)) for y in given if type(y) is np.ndarray)
         return tuple([y.view() if seen[id(y)] > 1 else y for y in given])
-    if type(ys) is not np.ndarray:
-        return ys
-    of = memory(ys)
-    for i, x in enumerate(xs):
-        if of is x:
-            if isinstance(inputs[i], Variable):
-                inputs[i]._viewed = True
-            return ys.view() if ys is x else ys
-    return ys
+    return ys.view() if type(ys) is np.ndarray and any(ys is x for x in xs) else ys
 
 
 def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:

@@ -67,13 +67,13 @@ class Variable(AugmentedAssignment, NumPyProtocol):
     (variable(5.0), array([2., 4.]))
     """
 
-    __slots__ = ("__weakref__", "_node", "_viewed", "_why_leaf", "grad", "name")
+    __slots__ = ("__weakref__", "_node", "_views", "_why_leaf", "grad", "name")
 
     # Value, edge and generation, which a call reads at once: 0.2 us less an operation than
     # three attributes of a class with __getattr__. The edge of a constant is None.
     _node: tuple[Any, Edge | None, int]
     _why_leaf: str
-    _viewed: bool  # set where the result of a call is a view of the array
+    _views: list[Any]  # weak references to what views the array, where something does; see `augmented`
     grad: Any
 
     def __init__(self, data: Array | None, name: str | None = None) -> None:

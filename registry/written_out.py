@@ -15,13 +15,14 @@ from weakref import ref
 import numpy as np
 
 from registry import large, state
+from registry.augmented import note_view
 from registry.backward import counted, explain, fitted
 from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.edges import Like
 from registry.given import only_reads, own_copy
 from registry.modes import differentiating, recording
-from registry.recording import record, results, shared
+from registry.recording import record, results_and_views
 from registry.stored import rules, withheld
 from registry.threads import LARGE
 from registry.variable import Variable, at_edge
@@ -44,6 +45,7 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     unusual = "_kind is not _ndarray"
     if not isinstance(cls.forward, np.ufunc):  # which gives numbers for numbers
         unusual += ' or _y.dtype.kind not in "biufc"'
+    view = f"    if _y.base is not None:\n        _note_view({inputs}, _variable, _y)"
     if cls.scalars:
         unusual = f"_kind is not _float64 and ({unusual})"
     return _joined(
@@ -64,11 +66,11 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         "    _kind = type(_y)",
         f"    if {unusual}:",
         "        _y = _checked_result(_function, _y)",
-        f"        _y = _shared({inputs}, ({xs},), _y) if _kind is _tuple_type else _y",
-        f"        return _results(_function, ({xs},), _y)",
-        *_views(cls, names),
+        f"        return _results(_function, {inputs}, ({xs},), _y)",
+        *_viewed(cls, names),
         "    _variable = _new(_Variable)",
         "    _variable.grad = _variable.name = None",
+        "" if isinstance(cls.forward, np.ufunc) else view,
         "    if _generation < 0:",
         "        _variable._node = _y, None, -1",
         "        return _variable",
@@ -80,17 +82,11 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     )
 
 
-def _views(cls: type[Function], names: Sequence[str]) -> Iterator[str]:
+def _viewed(cls: type[Function], names: Sequence[str]) -> Iterator[str]:
     """Do what `recording.shared` does, for one result; that of a ufunc shares nothing."""
-    if isinstance(cls.forward, np.ufunc):
-        return
-    yield "    _base = _y.base"
-    yield f"    if _base is not None or {_numbered('_y is _x{}', len(names), ' or ')}:"
-    for i, x in enumerate(names):
-        yield f"        if _y is _x{i}:"
-        yield f"            _y, _base = _y.view(), _x{i}"
-        yield f"        if _base is _x{i} and type({x}) is not _ndarray:"
-        yield f"            {x}._viewed = True"
+    if not isinstance(cls.forward, np.ufunc):
+        yield f"    if {_numbered('_y is _x{}', len(names), ' or ')}:"
+        yield "        _y = _y.view()"
 
 
 def _input(cls: type[Function], i: int, x: str, call: str) -> Iterator[str]:
@@ -298,10 +294,9 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_record": record,
         "_record_other": record,  # another one, where the helper stands in the place of an operator
         "_ref": ref,
-        "_results": results,
-        "_shared": shared,
+        "_results": results_and_views,
+        "_note_view": note_view,
         "_state": state,
         "_tuple": tuple.__new__,
-        "_tuple_type": tuple,
         "_withheld": withheld,
     }

@@ -373,7 +373,7 @@ def test_numbers_that_the_call_keeps_are_given_as_they_are():
             return x * k
 
         def backward(self, gy):
-            x, k = self.xs
+            _, k = self.xs
             gx = np.zeros_like(gy)
             gx += gy
             return gx * k, None
