@@ -340,8 +340,15 @@ class _Reader:
         name = _stored(self.steps[k + 1])[:1]
         if not name or name[0] in inspect.getargs(self.code).args:
             return False
-        made = [before for before, step in pairwise(self.steps) if name[0] in _stored(step)]
-        return all(s.opname == "BINARY_OP" and "[" not in s.argrepr for s in made)
+        stores = [pair for pair in pairwise(self.steps) if name[0] in _stored(pair[1])]
+        return all(
+            # What is stored first is the result; a jump to the store brings another value.
+            before.opname == "BINARY_OP"
+            and "[" not in before.argrepr
+            and not store.is_jump_target
+            and name[0] not in _stored(store)[1:]
+            for before, store in stores
+        )
 
     def _ends_with_block(self, k: int) -> bool:
         """Say whether a call is the one that leaves a `with` block: of None, None and None."""

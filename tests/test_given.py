@@ -128,6 +128,41 @@ def doubled(g):
     return g
 
 
+class OnOneOfTwoWays(Twice):
+    def backward(self, gy):
+        g = gy if gy.size else 2 * gy
+        g *= 2
+        return g
+
+
+def doubled_on_one_way(gy):
+    g = gy if gy.size else 2 * gy
+    g *= 2
+    return g
+
+
+class OnOneOfTwoWaysOfAFunction(Twice):
+    def backward(self, gy):
+        return doubled_on_one_way(gy)
+
+
+class InALaterRound(Twice):
+    def backward(self, gy):
+        gx = g = gy * 2
+        g = g * 1
+        for _ in range(2):
+            g *= 3
+            g = gy
+        return gx
+
+
+class StoredWithAnother(Twice):
+    def backward(self, gy):
+        g, gx = gy, gy * 2
+        g *= 0
+        return gx
+
+
 class InAFunction(Twice):
     def backward(self, gy):
         return doubled(gy)
@@ -171,7 +206,7 @@ WRITING = [
     Multiplies, MultipliesBlocks, MultipliesNumbers, UnderAnotherName, ByIndex, BySlice, AsOut,
     AsThirdArgument, AsOutOfACall, AsOutOfStars, AsOutOfAMethod, ByAMethod, ByShape, ByAFunctionOfNumPy, ByAt,
     ByANumberOfNothing, ByAnOperator, ByANameInText, InAFunction, InAMap, InAMethod, InAComprehension,
-    InALambda, InAFunctionInside,
+    InALambda, InAFunctionInside, OnOneOfTwoWays, OnOneOfTwoWaysOfAFunction, InALaterRound, StoredWithAnother,
 ]  # fmt: skip
 
 
@@ -383,3 +418,81 @@ def test_numbers_that_the_call_keeps_are_given_as_they_are():
         x = Variable(np.array([1.0, 3.0]))
         call(x, k).backward()
         np.testing.assert_array_equal(x.grad, [2.0, 2.0])
+
+
+def _or(gy):
+    g = gy or gy * 2
+    g *= 3
+
+
+def _and(gy):
+    g = gy and gy * 2
+    g *= 3
+
+
+def _last_of_three(gy):
+    f, g, h = gy * 2, gy, gy * 3
+    g *= 3
+    return f, h
+
+
+def _walrus(gy):
+    if (g := gy) is not None:
+        g = g * 2
+        g *= 3
+
+
+def _with(gy):
+    with gy as g:
+        g *= 3
+    g = gy * 2
+
+
+def _except(gy):
+    try:
+        g = gy * 2
+    except ValueError:
+        g = gy
+    g *= 3
+
+
+def _match(gy):
+    match gy:
+        case [g, *_]:
+            pass
+        case _:
+            g = gy * 2
+    g *= 3
+
+
+def _for(gy):
+    g = gy * 2
+    for g in gy:  # noqa: B007
+        pass
+    g *= 3
+
+
+def _own(gy):
+    g = (gy if gy.size else 2 * gy) * 3
+    if gy.size:
+        g = gy + gy
+    for _ in range(3):
+        g *= 3
+    return g
+
+
+@pytest.mark.parametrize("function", [_or, _and, _last_of_three, _walrus, _with, _except, _match, _for])
+def test_a_name_that_is_once_bound_to_what_was_given_is_never_its_own(function):
+    class Calls(Twice):
+        def backward(self, gy):
+            return function(gy)
+
+    assert effects(Calls, "backward").writes
+
+
+def test_a_name_that_only_arithmetic_binds_is_its_own():
+    class Calls(Twice):
+        def backward(self, gy):
+            return _own(gy)
+
+    assert not effects(Calls, "backward").writes

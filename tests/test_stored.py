@@ -247,6 +247,15 @@ class FillsInPlace(Cube):
         return x**3
 
 
+class FillsOnOneOfTwoWays(Cube):
+    """On the other way, what it fills is its own."""
+
+    def forward(self, x):
+        slope = self.kept if x.size else 0 * x
+        slope += 3 * x**2
+        return x**3
+
+
 class FillsByAMethod(Cube):
     def forward(self, x):
         self.kept.fill(3 * x**2)
@@ -419,10 +428,10 @@ class HasASlotOfABase(HasAPrivateSlot):
 
 
 FILLED = [
-    FillsByIndex, FillsAsOut, FillsAsThirdArgument, FillsInPlace, FillsByAMethod, FillsThroughAFunction,
-    FillsThroughTheUnknown, FillsUnderAnotherName, FillsADict, FillsAnObject, FillsAClosure, BindsAnewByName,
-    BindsAnewThroughAFunction, BindsAnewUnderAnotherName, BindsAnewInADecorator, HasADefault, HasAProperty,
-    HasSlots, HasOneSlot, HasAPrivateSlot, HasASlotOfABase,
+    FillsByIndex, FillsAsOut, FillsAsThirdArgument, FillsInPlace, FillsOnOneOfTwoWays, FillsByAMethod,
+    FillsThroughAFunction, FillsThroughTheUnknown, FillsUnderAnotherName, FillsADict, FillsAnObject,
+    FillsAClosure, BindsAnewByName, BindsAnewThroughAFunction, BindsAnewUnderAnotherName,
+    BindsAnewInADecorator, HasADefault, HasAProperty, HasSlots, HasOneSlot, HasAPrivateSlot, HasASlotOfABase,
 ]  # fmt: skip
 
 
