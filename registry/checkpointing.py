@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from registry.modes import recording
 from registry.structures import leaves, mapped
 from registry.tracing import Mark, gradients_at, is_number, marked, others_behind, running, while_recording
 from registry.variable import Variable
+
+if TYPE_CHECKING:
+    from registry.repeating import Kept
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HOLE = object()
@@ -100,7 +103,12 @@ class Recomputed(Function):
     only_reads = True
 
     def __init__(
-        self, f: Callable[..., Any], given: Any, results: Sequence[Any], numbers: list[bool], way: int | None
+        self,
+        f: Callable[..., Any],
+        given: Any,
+        results: Sequence[Any],
+        numbers: list[bool],
+        way: tuple[int, Kept] | None,
     ) -> None:
         self.f = f
         self.given = given
@@ -136,8 +144,8 @@ class Recomputed(Function):
             raise self._differs("would read a Variable whose '.data' was bound to another array")
         if len(ys) != len(self.ys) or not all(map(_same, (y._array for y in ys), self.ys)):
             raise self._differs("gave another result")
-        way = _way(ys, [*marks, *edges])
-        if way != self.way and None not in (way, self.way):
+        way = self.way and _way(ys, [*marks, *edges], self.way[1])
+        if way and self.way and way[0] != self.way[0]:
             raise self._differs("came to the same result another way")
 
     def _differs(self, how: str) -> GradientError:
@@ -159,20 +167,23 @@ def _same(again: Any, before: Any) -> bool:
     return np.array_equal(again, before, equal_nan=before.dtype.kind in "fc")
 
 
-def _way(ys: Sequence[Variable], ends: Sequence[Any]) -> int | None:
+def _way(ys: Sequence[Variable], ends: Sequence[Any], before: Kept | None = None) -> tuple[int, Kept] | None:
     """Give a checksum of how results were computed: of all that their gradients depend on, but the inputs.
 
     That are the operators in the order of a walk from the results to these ends, how they
-    follow each other, and what their `backward` reads.
+    follow each other, and what their `backward` reads. With it come the objects that can only be
+    compared by being the same, which the second call takes as `before`.
     """
     from zlib import crc32  # 0.5 ms, which `import registry` need not take
+
+    from registry.repeating import Kept, Texts, stored
 
     if any(isinstance(y._value, StandIn) for y in ys):
         return None  # what is traced is compared with another trace
     given = frozenset(map(id, ends))
     met = {id(end): i for i, end in enumerate(ends)}
     nodes: list[Any] = []
-    read = {id(y._value) for y in ys}  # which are compared by themselves
+    texts = Texts([y._value for y in ys], Kept() if before is None else before)
     checksum = 0
 
     def place(edge: Any) -> Any:
@@ -184,33 +195,16 @@ def _way(ys: Sequence[Variable], ends: Sequence[Any]) -> int | None:
 
     def note(x: Any) -> None:
         nonlocal checksum
-        if isinstance(x, np.ndarray) and id(x) not in read:
-            read.add(id(x))
-            checksum = crc32(_bytes(x), checksum)
-        elif isinstance(x, int | float | complex | str | np.generic):
-            checksum = crc32(repr(x).encode(), checksum)
+        checksum = crc32(texts.of(x).encode("utf-8", "surrogatepass"), checksum)
 
     note(str([place(y._edge) for y in ys]))
     for node in nodes:  # which grows on the way
         if isinstance(node, Leaf):
             continue
-        note(f"{id(type(node))} {[place(edge) for edge in node._edges]}")
+        note(type(node))
+        note(str([place(edge) for edge in node._edges]))
         for x, edge in zip(node.xs if node._saves_xs else (), node._edges, strict=False):
             if id(edge) not in given:
                 note(x)
-        for x in leaves([*(node.ys if node._saves_ys else ()), *_stored(node)]):
-            note(x)
-    return checksum
-
-
-def _stored(function: Function) -> list[Any]:
-    """Give what an operator's `__init__` and `forward` left on it."""
-    own = [getattr(function, name, None) for name in function._own_slots]
-    return own if function._bare else [*own, *getattr(function, "__dict__", {}).values()]
-
-
-def _bytes(x: Any) -> Any:
-    """Give the bytes of an array's numbers; of a long double's, some are filling."""
-    if x.dtype.char in "gG":
-        x = x.astype(np.complex128 if x.dtype.char == "G" else np.float64)
-    return x.data if x.flags.c_contiguous else x.tobytes()
+        note([node.ys if node._saves_ys else (), stored(node)])
+    return checksum, texts.kept

@@ -1,5 +1,11 @@
 """A checkpoint that does not compute the same again is an error, also where its result is equal."""
 
+import copy
+import functools
+import threading
+from collections import deque
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -70,8 +76,90 @@ def through_data(x, rng):
     return x * Variable(rng.random(6))
 
 
+def by_slice(x, rng):
+    k = rng.integers(6)
+    return x[k : k + 1]
+
+
+def by_slice_after_an_ellipsis(x, rng):
+    k = rng.integers(6)
+    return x[..., k : k + 1]
+
+
+def by_slice_of_rows(x, rng):
+    k = rng.integers(3)
+    return np.reshape(x, (3, 2))[k : k + 1]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    slope: object
+
+
+class Attributes:
+    __slots__ = ("slope",)
+
+
+class Keeps(Function):
+    """0 where x is 0, with a slope that it keeps in some object."""
+
+    saves = ()
+    constants = ("kept", "slope")
+
+    def __init__(self, kept, slope):
+        self.kept, self.slope = kept, slope
+
+    def forward(self, x):
+        return x * self.slope(self.kept)
+
+    def backward(self, gy):
+        return gy * self.slope(self.kept)
+
+
+def by_set(x, rng):
+    return Keeps({"kept", int(rng.integers(9))}, lambda kept: sum(k for k in kept if k != "kept"))(x)
+
+
+def by_bytes(x, rng):
+    return Keeps(rng.bytes(1), lambda kept: kept[0])(x)
+
+
+def by_dataclass(x, rng):
+    return Keeps({"kept": deque([Fixed(rng.random(6))])}, lambda kept: kept["kept"][0].slope)(x)
+
+
+def by_attribute(x, rng):
+    kept = Attributes()
+    kept.slope = rng.random(6)
+    return Keeps(kept, lambda kept: kept.slope)(x)
+
+
+def by_closure(x, rng):
+    slope = rng.random(6)
+    return Keeps(None, lambda kept: slope)(x)
+
+
+def by_partial(x, rng):
+    return Keeps(None, functools.partial(lambda slope, kept: slope, rng.random(6)))(x)
+
+
+def by_method(x, rng):
+    return Keeps(0, (rng.random(6) + np.arange(6)).__getitem__)(x)
+
+
+def by_generator(x, rng):
+    """An operator that draws its slope again, from a copy of the generator."""
+    return Keeps(copy.deepcopy(rng), lambda kept: copy.deepcopy(kept).random(6))(x + 0 * rng.random(6))
+
+
+def by_objects(x, rng):
+    return Keeps(np.array([Fixed(rng.random(6))], object), lambda kept: kept[0].slope)(x)
+
+
 HIDDEN = [by_constant, by_operator, by_index, by_shift, by_branch, by_exponent, by_another_input, by_shape,
-          by_condition, within, through_data]  # fmt: skip
+          by_condition, within, through_data, by_slice, by_slice_after_an_ellipsis, by_slice_of_rows, by_set,
+          by_bytes, by_dataclass, by_attribute, by_closure, by_partial, by_method, by_generator,
+          by_objects]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", HIDDEN)
@@ -100,6 +188,24 @@ class TestEqualResults:
             np.testing.assert_array_equal(grad(kept_less)(ZERO), grad(plain)(ZERO))
             if change is not by_operator:  # whose mask is a constant of this call alone
                 np.testing.assert_allclose(hessian(kept_less)(ZERO), hessian(plain)(ZERO))
+
+
+def test_an_object_that_shows_no_state_is_the_same_only_if_it_is_the_very_object():
+    lock, x = threading.Lock(), Variable(ZERO)
+    np.sum(checkpoint(lambda x: Keeps(lock, lambda kept: 2.0)(x))(x)).backward()
+    np.testing.assert_array_equal(x.grad, ZERO + 2)
+    for made in (threading.Lock, object):
+        y = checkpoint(lambda x: Keeps(made(), lambda kept: 2.0)(x))(x)  # noqa: B023
+        with pytest.raises(GradientError, match="it came to the same result another way"):
+            np.sum(y).backward()
+
+
+def test_a_generator_that_moved_on_is_the_same_one():
+    rng, x = np.random.default_rng(0), Variable(ZERO)
+    y = checkpoint(lambda x: Keeps(rng, lambda kept: 2.0)(x))(x)
+    rng.random()
+    np.sum(y).backward()
+    np.testing.assert_array_equal(x.grad, ZERO + 2)
 
 
 def test_another_of_two_equal_arguments_is_refused():
