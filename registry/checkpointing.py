@@ -46,7 +46,9 @@ def checkpoint(f: F) -> F:
 
     Notes
     -----
-    Of what `backward` reads a checksum (CRC-32) is kept, at 2 GB/s for each of the two calls.
+    Of what `backward` reads a checksum (CRC-32) is kept, at 2 GB/s for each of the two calls. An
+    object that an operator keeps is compared by all its attributes; one that shows none, such as a
+    lock, must be the very same object in both calls.
     Neither arguments nor parameters are part of it: whether those are overwritten is what
     `guard` looks for. Bits repeat as long as the number of threads of BLAS does.
 
@@ -206,5 +208,6 @@ def _way(ys: Sequence[Variable], ends: Sequence[Any], before: Kept | None = None
         for x, edge in zip(node.xs if node._saves_xs else (), node._edges, strict=False):
             if id(edge) not in given:
                 note(x)
-        note([node.ys if node._saves_ys else (), stored(node)])
+        for x in (*(node.ys if node._saves_ys else ()), *stored(node)):
+            note(x)
     return checksum, texts.kept

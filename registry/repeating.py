@@ -14,6 +14,7 @@ from registry.function import Function
 from registry.variable import Variable
 
 _BY_REPR = (int, float, complex, bool, str, bytes, bytearray, range, type(None), type(...))
+_OF_NUMPY = (np.dtype, np.generic)
 
 
 class Kept(dict[int, tuple[Any, str]]):
@@ -41,47 +42,35 @@ class Texts:
     def __init__(self, results: list[Any], before: Kept) -> None:
         self.before = before
         self.kept = Kept()
-        self.arrays = {id(y): (y, f"result {i}") for i, y in enumerate(results)}
-        self.within: list[int] = []
+        self.found = {id(y): (y, f"result {i}") for i, y in enumerate(results)}
 
     def of(self, x: Any) -> str:
         """Give the text of anything."""
-        if type(x) in _BY_REPR or (isinstance(x, np.dtype | np.generic) and not isinstance(x, np.void)):
+        if type(x) in _BY_REPR or (isinstance(x, _OF_NUMPY) and not isinstance(x, np.void)):
             return f"{type(x).__name__} {x!r}"
-        if isinstance(x, np.ndarray):
-            return self._of_array(x)
-        if id(x) in self.within:  # a loop, such as a function that calls itself
-            return f"loop {len(self.within) - self.within.index(id(x))}"
-        self.within.append(id(x))
-        try:
-            return self._of_parts(x)
-        finally:
-            self.within.pop()
+        if id(x) not in self.found:
+            self.found[id(x)] = x, f"loop {len(self.found)}"  # what x leads to may lead to x
+            text = self._of_array(x) if isinstance(x, np.ndarray) else self._of_parts(x)
+            self.found[id(x)] = x, str(crc32(text.encode("utf-8", "surrogatepass")))
+        return self.found[id(x)][1]
 
     def _of_array(self, x: Any) -> str:
-        """Give a text with the checksum of an array, which is found once."""
-        if id(x) not in self.arrays:
-            bits = self.of(x.tolist()) if x.dtype.hasobject else str(crc32(_bytes(x)))
-            added = f" {self.of(type(x))} {self.of(vars(x))}" if hasattr(x, "__dict__") else ""
-            self.arrays[id(x)] = x, f"array {x.dtype!r} {x.shape} {bits}{added}"
-        return self.arrays[id(x)][1]
+        bits = self.of(x.tolist()) if x.dtype.hasobject else crc32(_bytes(x))
+        added = f"{self.of(type(x))} {self.of(vars(x))}" if hasattr(x, "__dict__") else ""
+        kind = x.dtype.str if x.dtype.names is None else repr(x.dtype)
+        return f"array {kind} {x.shape} {bits} {added}"
 
     def _of_parts(self, x: Any) -> str:
         if isinstance(x, Kept):  # of a checkpoint inside, whose checksum says it all
             return "kept"
-        if isinstance(x, dict | MappingProxyType):
-            parts: Any = [part for item in x.items() for part in item]
-        elif isinstance(x, list | tuple | deque):
-            parts = list(x)
-        elif isinstance(x, set | frozenset):
-            return f"{self._of_itself(type(x))} {sorted(map(self.of, x))}"
-        else:
-            parts = _parts(x)
+        kind = self._of_itself(type(x))
+        if isinstance(x, set | frozenset):
+            return f"{kind} {sorted(map(self.of, x))}"
+        parts = _parts(x)
         if parts is None:
             moving = _moving_state(x)
             return self._of_itself(x, "" if moving is None else self.of(moving))
-        added = self.of(vars(x)) if not isinstance(x, Function) and getattr(x, "__dict__", None) else ""
-        return f"{self._of_itself(type(x))} {list(map(self.of, parts))} {added}"
+        return f"{kind} {list(map(self.of, parts))}"
 
     def _of_itself(self, x: Any, state: str = "") -> str:
         """Give the text of an object that equals itself, and otherwise what has the same state."""
@@ -99,11 +88,15 @@ def stored(function: Function) -> list[Any]:
 
 def _parts(x: Any) -> list[Any] | None:
     """Give all that makes an object what it is, or None, where that is unknown."""
+    if isinstance(x, dict | MappingProxyType):
+        return [*(part for item in x.items() for part in item), getattr(x, "__dict__", None)]
+    if isinstance(x, list | tuple | deque):
+        return [*x, getattr(x, "__dict__", None)]
     if isinstance(x, slice):
         return [x.start, x.stop, x.step]
     if isinstance(x, FunctionType):
         cells = [cell.cell_contents for cell in x.__closure__ or () if _is_filled(cell)]
-        return [x.__code__, x.__defaults__, x.__kwdefaults__, *cells]
+        return [x.__code__, x.__defaults__, x.__kwdefaults__, vars(x), *cells]
     if isinstance(x, MethodType):
         return [x.__func__, x.__self__]
     if isinstance(x, BuiltinMethodType | MethodWrapperType):
