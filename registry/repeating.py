@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType, MethodWrapperType
+from types import (
+    BuiltinMethodType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    MethodWrapperType,
+    SimpleNamespace,
+)
 from typing import Any
 from zlib import crc32
 
@@ -92,6 +99,8 @@ def _parts(x: Any) -> list[Any] | None:
         return [*(part for item in x.items() for part in item), getattr(x, "__dict__", None)]
     if isinstance(x, list | tuple | deque):
         return [*x, getattr(x, "__dict__", None)]
+    if isinstance(x, SimpleNamespace):
+        return [vars(x)]
     if isinstance(x, slice):
         return [x.start, x.stop, x.step]
     if isinstance(x, FunctionType):

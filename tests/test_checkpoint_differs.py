@@ -5,6 +5,7 @@ import functools
 import threading
 from collections import deque
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,10 +157,14 @@ def by_objects(x, rng):
     return Keeps(np.array([Fixed(rng.random(6))], object), lambda kept: kept[0].slope)(x)
 
 
+def by_namespace(x, rng):
+    return Keeps(SimpleNamespace(slope=rng.random(6)), lambda kept: kept.slope)(x)
+
+
 HIDDEN = [by_constant, by_operator, by_index, by_shift, by_branch, by_exponent, by_another_input, by_shape,
           by_condition, within, through_data, by_slice, by_slice_after_an_ellipsis, by_slice_of_rows, by_set,
           by_bytes, by_dataclass, by_attribute, by_closure, by_partial, by_method, by_generator,
-          by_objects]  # fmt: skip
+          by_objects, by_namespace]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", HIDDEN)
