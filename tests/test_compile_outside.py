@@ -6,6 +6,7 @@ import functools
 import numbers
 import sys
 import textwrap
+import threading
 from collections.abc import Iterable, Sized
 from types import SimpleNamespace
 
@@ -557,6 +558,10 @@ CHANGES = {
         "random.random = lambda: 2.0",
     ),
     "NumPy's random numbers of a branch": ("def f(x): return x if np.random.random() < 2.0 else -x", ""),
+    "the second of two normal numbers of a branch": (
+        "_ = np.random.normal()\ndef f(x): return x if np.random.normal() < 99.0 else -x",
+        "",
+    ),
     "a generator of NumPy's of a branch": (
         "rng = np.random.default_rng(0)\ndef f(x): return x if rng.random() < 2.0 else -x",
         "",
@@ -637,6 +642,145 @@ CHANGES = {
         "def f(x): return x * 3.0 if isinstance(c, numbers.Number) else x",
         "numbers.Number.register(C)",
     ),
+    "names in a constant tuple": (
+        "class C: u = 1.0; v = 2.0\ndef f(x):\n    for n in ('u', 'v'): x = x * getattr(C, n)\n    return x",
+        "C.v = 3.0",
+    ),
+    "names in a constant tuple, of slots": (
+        "class C: __slots__ = ('u', 'v')\nc = C(); c.u = 1.0; c.v = 2.0\n"
+        "def f(x):\n    for n in ('u', 'v'): x = x * getattr(c, n)\n    return x",
+        "c.v = 3.0",
+    ),
+    "names in a constant set": (
+        "class C: u = 1.0; v = 2.0\n"
+        "def f(x): return x * sum(getattr(C, n) for n in 'uvw' if n in {'u', 'v'})",
+        "C.v = 3.0",
+    ),
+    "a computed name of a class": (
+        "class C: w0 = 2.0\ndef f(x): return x * getattr(C, f'w{0}')",
+        "C.w0 = 3.0",
+    ),
+    "a computed name of a class by another name of getattr": (
+        "class C: w0 = 2.0\nget = getattr\ndef f(x): return x * get(C, 'W0'.lower())",
+        "C.w0 = 3.0",
+    ),
+    "a computed name of a base": (
+        "class B: w0 = 2.0\nclass C(B): pass\ndef f(x): return x * getattr(C, 'w ' .split()[0] + '0')",
+        "B.w0 = 3.0",
+    ),
+    "a computed name of a module": (
+        "m = types.ModuleType('m'); m.w0 = 2.0\ndef f(x): return x * getattr(m, chr(119) + '0')",
+        "m.w0 = 3.0",
+    ),
+    "a computed name of NumPy's": (
+        "np.opregistry_test_w0 = 2.0\ndef f(x): return x * getattr(np, f'opregistry_test_w{0}')",
+        "np.opregistry_test_w0 = 3.0",
+    ),
+    "a computed name of slots": (
+        "class C: __slots__ = ('w0',)\nc = C(); c.w0 = 2.0\ndef f(x): return x * getattr(c, f'w{0}')",
+        "c.w0 = 3.0",
+    ),
+    "a computed name of a slot that is set later": (
+        "class C: __slots__ = ('w0',)\nc = C()\ndef f(x): return x * getattr(c, f'w{0}', 2.0)",
+        "c.w0 = 3.0",
+    ),
+    "a computed name that is set later": (
+        "cfg = types.SimpleNamespace()\ndef f(x): return x * getattr(cfg, f'w{0}', 2.0)",
+        "cfg.w0 = 3.0",
+    ),
+    "a computed name of a class that is set later": (
+        "class C: pass\ndef f(x): return x * getattr(C, f'w{0}', 2.0)",
+        "C.w0 = 3.0",
+    ),
+    "a computed name of a class by an instance": (
+        "class C: w0 = 2.0\nc = C()\ndef f(x): return x * getattr(c, f'w{0}')",
+        "C.w0 = 3.0",
+    ),
+    "a computed name of a property": (
+        "k = 2.0\nclass C:\n    @property\n    def w0(self): return k\n"
+        "c = C()\ndef f(x): return x * getattr(c, f'w{0}')",
+        "k = 3.0",
+    ),
+    "a computed name by a method": (
+        "class C:\n    w0 = 2.0\n    def g(self, i): return getattr(self, f'w{i}')\n"
+        "c = C()\ndef f(x): return x * c.g(0)",
+        "C.w0 = 3.0",
+    ),
+    "a computed name by hasattr": (
+        "class C: pass\ndef f(x): return x * 3.0 if hasattr(C, f'w{0}') else x",
+        "C.w0 = 1",
+    ),
+    "a computed name by attrgetter": (
+        "class C: w0 = 2.0\ndef f(x): return x * operator.attrgetter(f'w{0}')(C)",
+        "C.w0 = 3.0",
+    ),
+    "a list of a class by a computed name": (
+        "class C: w0 = [2.0]\ndef f(x): return x * getattr(C, f'w{0}')[0]",
+        "C.w0[0] = 3.0",
+    ),
+    "a match by a keyword of slots": (
+        "class S:\n    __slots__ = ('a',)\ns = S(); s.a = 2.0\n"
+        "def f(x):\n    match s:\n        case S(a=k): return x * k",
+        "s.a = 3.0",
+    ),
+    "a match by place of slots": (
+        "class S:\n    __slots__ = __match_args__ = ('a', 'b')\ns = S(); s.a = 2.0; s.b = 1.0\n"
+        "def f(x):\n    match s:\n        case S(a, b): return x * a * b",
+        "s.b = 3.0",
+    ),
+    "other names of a match by place": (
+        "class S:\n    __slots__ = ('a', 'b')\n    __match_args__ = ('a',)\ns = S(); s.a = 2.0; s.b = 3.0\n"
+        "def f(x):\n    match s:\n        case S(k): return x * k",
+        "S.__match_args__ = ('b',)",
+    ),
+    "getattr of a class with a default": (
+        "class C: pass\ndef f(x): return x * getattr(C, 'zz', 2.0)",
+        "C.zz = 3.0",
+    ),
+    "vars of a class": ("class C: w0 = 2.0\ndef f(x): return x * vars(C)[f'w{0}']", "C.w0 = 3.0"),
+    "__dict__ of a class": ("class C: w0 = 2.0\ndef f(x): return x * C.__dict__['w0']", "C.w0 = 3.0"),
+    "dir of a class": (
+        "class C: pass\ndef f(x): return x * float(len([n for n in dir(C) if n[0] == 'w']))",
+        "C.w0 = 3.0",
+    ),
+    "__dict__ of a module": (
+        "m = types.ModuleType('m'); m.w = 2.0\ndef f(x): return x * m.__dict__['w']",
+        "m.w = 3.0",
+    ),
+    "vars of a module": (
+        "m = types.ModuleType('m'); m.w0 = 2.0\ndef f(x): return x * vars(m).get(f'w{0}')",
+        "m.w0 = 3.0",
+    ),
+    "__dict__ of a class in a metaclass": (
+        "class M(type):\n    @property\n    def j(cls): return cls.__dict__.get('w' + '0')\n"
+        "class C(metaclass=M): w0 = 2.0\ndef f(x): return x * C.j",
+        "C.w0 = 3.0",
+    ),
+    "subclasses": (
+        "class C: pass\ndef f(x): return x * (1.0 + len(C.__subclasses__()))",
+        "class D(C): pass",
+    ),
+    "an attribute whose name is a keyword": (
+        "cfg = types.SimpleNamespace(**{'class': 2.0})\ndef f(x): return x * getattr(cfg, 'class')",
+        "setattr(cfg, 'class', 3.0)",
+    ),
+    "an attribute whose name is no identifier": (
+        "cfg = types.SimpleNamespace(**{'a {0}': 2.0})\ndef f(x): return x * getattr(cfg, 'a {0}')",
+        "setattr(cfg, 'a {0}', 3.0)",
+    ),
+    "an attribute whose name Python would normalise": (
+        "cfg = types.SimpleNamespace(**{'\u00b5': 2.0})\ndef f(x): return x * getattr(cfg, '\u00b5')",
+        "setattr(cfg, '\u00b5', 3.0)",
+    ),
+    "an attribute of a class whose name is a keyword": (
+        "class C: pass\nsetattr(C, 'class', 2.0)\ndef f(x): return x * getattr(C, 'class')",
+        "setattr(C, 'class', 3.0)",
+    ),
+    "a global whose name is not ASCII": ("\u03bb = 2.0\ndef f(x): return x * \u03bb", "\u03bb = 3.0"),
+    "SciPy's draws from NumPy's global generator": (
+        "import scipy.stats\ndef f(x): return x if scipy.stats.norm.rvs() < 99.0 else -x",
+        "",
+    ),
 }
 
 # Of these no guard is made; what the error says of them.
@@ -664,6 +808,12 @@ REFUSED = {
     "a bytearray": "it uses b, an object of builtins.bytearray",
     "a memoryview": "it uses m, an object of builtins.memoryview",
     "an array of Python's": "it uses a, an object of array.array",
+    "a computed name of a module": "any attribute of the module m, by a name that is computed",
+    "__dict__ of a module": "any attribute of the module m",
+    "vars of a module": "any attribute of the module m",
+    "the second of two normal numbers of a branch": "draws random numbers from NumPy's global generator",
+    "subclasses": r"C.__subclasses__ is called",
+    "SciPy's draws from NumPy's global generator": "draws random numbers from NumPy's global generator",
     "__getattribute__": "which has a __getattribute__ of its own",
 }
 
@@ -682,6 +832,7 @@ def _as_it_was():
 
     kept = random.random, time.time, sys.argv[:], sys.getrecursionlimit(), np.geterr()
     yield
+    vars(np).pop("opregistry_test_w0", None)
     random.random, time.time = kept[:2]
     sys.argv[:] = kept[2]
     sys.setrecursionlimit(kept[3])
@@ -934,6 +1085,39 @@ class TestNotRefused:
 
     def test_random_numbers_of_a_seed_made_inside(self):
         traced_with(lambda x: x * np.random.default_rng(0).normal(size=2), np.ones(2))
+
+    def test_a_lock(self):
+        for lock in (threading.Lock(), threading.RLock()):
+
+            def f(x, lock=lock):
+                with lock:
+                    return x * 2
+
+            traced_with(f, np.ones(2))
+
+    def test_draws_of_others(self):
+        """From NumPy's global generator, while a function is traced that has no use for it."""
+        done = threading.Event()
+
+        def draw():
+            while not done.is_set():
+                np.random.random()
+
+        def f(x):
+            for _ in range(20_000):  # in which the other thread has its turn
+                x = x
+            return np.exp(x)
+
+        thread = threading.Thread(target=draw)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        thread.start()
+        try:
+            traced_with(f, np.ones(2))
+        finally:
+            done.set()
+            thread.join()
+            sys.setswitchinterval(interval)
 
     def test_a_profiler_goes_on(self):
         profiler = cProfile.Profile()

@@ -74,7 +74,7 @@ class Names(ABC):
 
     @abstractmethod
     def _all_attributes(self, name: str, x: Any) -> None:
-        """Look at everything that an object holds."""
+        """Look at everything that an object, a class or a module has, as any of it may have been read."""
 
     def _add(self, one: Place) -> None:
         self.places.append(one)
@@ -89,8 +89,7 @@ class Names(ABC):
             if value is NOTHING:
                 self._add(place(name, "{0} in {1}", key, namespace))
             elif not (standard and isinstance(value, _LIBRARY)):
-                plain = key.isidentifier() and not iskeyword(key) and not key.startswith(PREFIX)
-                if plain:
+                if _is_plain(key) and not key.startswith(PREFIX):
                     self._add(place(name, f"{key} is not {{0}}", value, namespace=namespace))
                 else:
                     self._add(place(name, "{0}[{1}] is not {2}", namespace, key, value))
@@ -106,6 +105,9 @@ class Names(ABC):
         return self._known[known]
 
     def _found(self, name: str, x: Any, key: str) -> Any:
+        if key == "__dict__" and isinstance(x, ModuleType | type):
+            self._all_attributes(name.rpartition(".")[0], x)
+            return NOTHING
         if isinstance(x, ModuleType):
             return self._of_module(name, x, key)
         if isinstance(x, type):
@@ -143,18 +145,18 @@ class Names(ABC):
         if owner is None:
             if type(cls) is not type and owner_of(type(cls), key) not in (None, type, object):
                 return self._of_instance(name, cls, key)
-            if self._catches and not hasattr(cls, key):
+            if (self._catches or self._reflects) and not hasattr(cls, key):
                 self._add(place(name, "{0}({1}, {2})", hasattr, cls, key))
             return NOTHING
         value = vars(owner)[key]
         if isinstance(value, classmethod):
-            self._add(place(name, f"{{0}}.{key}.__func__ is not {{1}}", cls, value.__func__))
+            self._add(place(name, f"{_read(key)}.__func__ is not {{1}}", cls, value.__func__))
             return value.__func__
         if isinstance(value, staticmethod):
             value = value.__func__
         elif not isinstance(value, FunctionType | property) and hasattr(type(value), "__get__"):
             return self._descriptor(name, cls, owner, key, value)
-        self._add(place(name, f"{{0}}.{key} is not {{1}}", cls, value))
+        self._add(place(name, f"{_read(key)} is not {{1}}", cls, value))
         return value
 
     def _of_instance(self, name: str, x: Any, key: str) -> Any:
@@ -162,10 +164,10 @@ class Names(ABC):
         owner = owner_of(cls, key)
         value = vars(owner)[key] if owner else NOTHING
         if key == "__dict__":
-            self._all_attributes(name, x)
+            self._all_attributes(name.rpartition(".")[0], x)
             return NOTHING
         if isinstance(value, property):
-            self._add(place(name, f"{{0}}.{key} is not {{1}}", cls, value))
+            self._add(place(name, f"{_read(key)} is not {{1}}", cls, value))
             self._reach(cls.__name__, x)
             return NOTHING
         of_c = isinstance(value, MemberDescriptorType | GetSetDescriptorType)
@@ -189,14 +191,14 @@ class Names(ABC):
             pass
         elif isinstance(value, FunctionType | classmethod):
             value = value.__func__ if isinstance(value, classmethod) else value
-            self._add(place(name, f"{{0}}.{key}.__func__ is not {{1}}", x, value))
+            self._add(place(name, f"{_read(key)}.__func__ is not {{1}}", x, value))
             return value
         elif isinstance(value, staticmethod):
             value = value.__func__
         elif hasattr(type(value), "__get__"):
             assert owner is not None
             return self._descriptor(name, x, owner, key, value)
-        self._add(place(name, f"{{0}}.{key} is not {{1}}", x, value))
+        self._add(place(name, f"{_read(key)} is not {{1}}", x, value))
         return value
 
     def _descriptor(self, name: str, x: Any, owner: type, key: str, value: Any) -> Any:
@@ -209,6 +211,17 @@ class Names(ABC):
         for part in vars(value).values() if root(type(value).__module__) == "functools" else (value,):
             self._reach(name, part)
         return NOTHING
+
+
+def _is_plain(key: str) -> bool:
+    """Say whether source in which a name stands asks for just that name: Python normalises other letters."""
+    return key.isascii() and key.isidentifier() and not iskeyword(key)
+
+
+def _read(key: str) -> str:
+    """Give the source, for a `Place`, that reads an attribute of its first object."""
+    escaped = ascii(key).replace("{", "{{").replace("}", "}}")
+    return f"{{0}}.{key}" if _is_plain(key) else f"getattr({{0}}, {escaped})"
 
 
 def own_attributes(x: Any) -> dict[str, Any]:

@@ -44,16 +44,18 @@ from registry.compiler.names import (
     own_attributes,
     static,
 )
-from registry.compiler.reads import Chain, reads_of
+from registry.compiler.reads import Chain, reads_of, texts
 from registry.compiler.witness import Witness, is_core, is_standard, root
 from registry.compiler.writing import line_of
 from registry.function import Function
 from registry.state import default_registry
 from registry.variable import Variable
 
+_LIBRARIES = ("numpy", "scipy", "registry", "ops_builtin")
 LIMIT = 1000  # entries of one container, which every replay looks at
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
 _REFLECTING: list[Any] = [getattr, hasattr, vars, dir, operator.attrgetter, operator.methodcaller]
+_KNOWN_BY_NAME = {"getattr": getattr, "hasattr": hasattr}  # what these are asked for is known from bytecode
 
 
 class Outside(Names):
@@ -71,7 +73,9 @@ class Outside(Names):
         super().__init__()
         self.variables: list[Variable] = []
         self._problems = [f"{what}, at {line}" for what, line in witness.refused]
-        self._generators: list[tuple[str, Any]] = [("NumPy's global generator", np.random.mtrand._rand)]
+        self._generators: list[tuple[str, Any]] = []
+        if witness.draws:
+            self._random("", np.random.mtrand._rand)
         self._ran = witness.ran
         self._explained: set[int] = set()
         self._objects: list[tuple[str, Any]] = []  # any mentioned attribute of which may have been read
@@ -80,7 +84,8 @@ class Outside(Names):
         self._loose = set[Chain]().union(*[one.loose for one in reads])
         self._catches = any(one.catches for one in reads)
         self._reflects = any(one.matches for one in reads)
-        self._strings = {s for code, _ in self._ran.values() for s in code.co_consts if isinstance(s, str)}
+        self._computes = any(one.computes for one in reads)
+        self._strings = {text for code, _ in self._ran.values() for text in texts(code.co_consts)}
         self._search(f, arguments, witness.classes)
         self._explain()
         self._states = [_state(x) for _, x in self._generators]
@@ -114,7 +119,7 @@ class Outside(Names):
             for name, x in list(self._objects):
                 for chain in chains:
                     self._follow(name, x, chain)
-                if self._reflects and not isinstance(x, type | ModuleType):
+                if self._computes:
                     self._all_attributes(name, x)
             for name, x in list(self._objects):
                 if isinstance(x, type):
@@ -160,7 +165,9 @@ class Outside(Names):
         """Look at an object that may have been used in any way."""
         if isinstance(x, str):
             self._strings.add(x)
-        self._reflects |= any(x is one for one in _REFLECTING)
+        if any(x is one for one in _REFLECTING):
+            self._reflects = True
+            self._computes |= _KNOWN_BY_NAME.get(name) is not x
         if x is NOTHING or isinstance(x, ATOMS) or id(x) in self._seen:
             return
         self._seen.add(id(x))
@@ -252,7 +259,7 @@ class Outside(Names):
 
     def _class(self, name: str, cls: type) -> None:
         """Look at a class: methods that ran are guarded by name, also those that no code mentions."""
-        if not cls.__flags__ & HEAP or root(cls.__module__) in ("numpy", "scipy", "registry", "ops_builtin"):
+        if not cls.__flags__ & HEAP or root(cls.__module__) in _LIBRARIES:
             return
         self._objects.append((name, cls))
         if isinstance(cls, abc.ABCMeta):
@@ -313,9 +320,33 @@ class Outside(Names):
             self._other(name, x)
 
     def _all_attributes(self, name: str, x: Any) -> None:
-        own = own_attributes(x)
-        if id(own) not in self._seen and own:
-            self._reach(f"vars({name})", own)
+        if isinstance(x, ModuleType):
+            self._all_of_module(name, x)
+            return
+        for cls in (x if isinstance(x, type) else type(x)).__mro__:
+            if cls.__flags__ & HEAP and root(cls.__module__) not in _LIBRARIES:
+                self._all_of_class(cls)
+                for key in list(vars(cls)):
+                    if not key.startswith("__"):
+                        self._follow(name, x, (key,))
+        if not isinstance(x, type) and "__dict__" in dir(x):
+            self._reach(f"vars({name})", own_attributes(x))
+
+    def _all_of_class(self, cls: type) -> None:
+        if (id(cls), "__dict__ as a whole") not in self._known:
+            self._known[id(cls), "__dict__ as a whole"] = cls
+            self.places += entries(f"an attribute of {cls.__name__}", vars(cls))
+
+    def _all_of_module(self, name: str, module: ModuleType) -> None:
+        """Guard what a library's module holds, as its own code is what it is; refuse others."""
+        if (id(module), "__dict__ as a whole") in self._known:
+            return
+        self._known[id(module), "__dict__ as a whole"] = module
+        if root(module.__name__) in (*_LIBRARIES, "math", "cmath", "operator"):
+            self._reach("", np.random.mtrand._rand)  # which any name of np.random may lead to
+            self.places += entries(f"an attribute of {name}", vars(module))
+        else:
+            self._refuse(f"it may read any attribute of the module {name}, by a name that is computed")
 
     def _method(self, name: str, x: MethodType) -> None:
         self._reach(name, x.__self__)
@@ -350,13 +381,14 @@ class Outside(Names):
         self._add(place(name, "{0}._node is not {1}", x, x._node))
 
     def _random(self, name: str, x: Any) -> None:
+        name = "NumPy's global generator" if x is np.random.mtrand._rand else name
         self._generators.append((name, x))
 
     def _object(self, name: str, x: Any) -> None:
         self._objects.append((name, x))
 
     def _getter(self, name: str, x: Any) -> None:
-        self._reflects = True
+        self._reflects = self._computes = True
         self._strings.update([part for one in x.__reduce__()[1] for part in str(one).split(".")])
 
     def _wrapped(self, name: str, x: Any) -> None:
@@ -395,10 +427,9 @@ def _content(cell: CellType) -> Any:
 
 def _state(x: Any) -> Any:
     """Give the state of a generator of random numbers, as a text."""
-    generator = (
-        x if isinstance(x, np.random.BitGenerator) else getattr(x, "bit_generator", None) or x._bit_generator
-    )
-    return repr(generator.state)
+    if isinstance(x, np.random.RandomState):
+        return repr(x.get_state(legacy=False))  # with the second of two normal numbers, which it keeps
+    return repr((x.bit_generator if isinstance(x, np.random.Generator) else x).state)
 
 
 def _functions(x: Any) -> Iterator[FunctionType]:

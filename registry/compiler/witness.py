@@ -72,6 +72,8 @@ class Witness:
         Those of the first arguments of what ran.
     refused : list of pair of str
         What cannot be replayed, and the line of it.
+    draws : bool
+        Whether code of SciPy's ran, which may draw from NumPy's global generator by itself.
     unseen, seen : context manager
         In the first the witness looks away, as from the library's own work, which costs four
         times as much under its eyes; in the second, inside of that, it looks again.
@@ -81,6 +83,7 @@ class Witness:
         self.ran: dict[int, tuple[CodeType, dict[str, Any]]] = {}
         self.classes: set[type] = set()
         self.refused: list[tuple[str, str]] = []
+        self.draws = False
         self._codes: dict[int, Callable[[FrameType], None] | None] = {}
         self._kept: list[CodeType] = []  # so that no other code gets its id
         self._told = self._tell()
@@ -122,6 +125,7 @@ class Witness:
         if code.co_name == "__del__" or code in [getattr(one, "__code__", None) for one in gc.callbacks]:
             look = None  # Python calls these at any time
         elif is_core(frame.f_globals, code):
+            self.draws |= root(frame.f_globals.get("__name__")) == "scipy"
             look = self._look_at_state if code in _STATE else None
         else:
             look = self._look_at_standard if is_standard(code) else self._look_at
@@ -162,6 +166,8 @@ def _caller(frame: FrameType | None) -> FrameType | None:
 
 def _is_pure(function: Any, caller: CodeType) -> bool:
     """Say whether a function in C gives the same for the same arguments, or is a method of plain data."""
+    if function.__name__ == "__subclasses__":
+        return False
     if function is id:  # which the standard library only compares
         return is_standard(caller)
     owner = getattr(function, "__self__", None)
@@ -171,6 +177,8 @@ def _is_pure(function: Any, caller: CodeType) -> bool:
         return root(function.__module__).lstrip("_") in _PURE
     classes = owner.__mro__ if isinstance(owner, type) else type(owner).__mro__
     made_by = next((cls for cls in classes if function.__name__ in vars(cls)), type(owner))
+    if made_by.__module__ == "_thread" and function.__name__ in ("__enter__", "__exit__"):  # with lock
+        return True
     return root(made_by.__module__).lstrip("_") in _PURE
 
 
