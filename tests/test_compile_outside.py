@@ -756,6 +756,23 @@ CHANGES = {
         "class C(metaclass=M): w0 = 2.0\ndef f(x): return x * C.j",
         "C.w0 = 3.0",
     ),
+    "a computed name by a variable called getattr": (
+        "class C: w0 = 2.0\ndef outer(getattr=getattr):\n"
+        "    def f(x): return x * getattr(C, f'w{0}')\n    return f\nf = outer()",
+        "C.w0 = 3.0",
+    ),
+    "a computed name by __getattribute__": (
+        "class C: w0 = 2.0\nc = C()\ndef f(x): return x * c.__getattribute__(f'w{0}')",
+        "C.w0 = 3.0",
+    ),
+    "a computed name by that of object": (
+        "class C: w0 = 2.0\nc = C()\ndef f(x): return x * object.__getattribute__(c, f'w{0}')",
+        "C.w0 = 3.0",
+    ),
+    "__dict__ of a base": (
+        "class B: w0 = 2.0\nclass C(B): pass\ndef f(x): return x * C.__mro__[1].__dict__['w0']",
+        "B.w0 = 3.0",
+    ),
     "subclasses": (
         "class C: pass\ndef f(x): return x * (1.0 + len(C.__subclasses__()))",
         "class D(C): pass",

@@ -143,6 +143,8 @@ class Names(ABC):
             return members[key]
         owner = owner_of(cls, key)
         if owner is None:
+            if key in ("__mro__", "__bases__", "__base__", "mro"):
+                self._reach(cls.__name__, cls)
             if type(cls) is not type and owner_of(type(cls), key) not in (None, type, object):
                 return self._of_instance(name, cls, key)
             if (self._catches or self._reflects) and not hasattr(cls, key):

@@ -64,6 +64,7 @@ def reads_of(code: CodeType) -> Reads:
     instructions = [i for i in every if i.opname not in _SILENT]
     for i, instruction in enumerate(instructions):
         name, what = instruction.opname, instruction.argval
+        found.computes |= what == "__getattribute__"
         line = (instruction.positions and instruction.positions.lineno) or line
         if name in _ATTRIBUTE and not (chain and instruction.is_jump_target):
             chain = (*chain, what)
@@ -83,6 +84,7 @@ def reads_of(code: CodeType) -> Reads:
                 found.matches = True
         elif name in _FREE:
             where, chain = found.free, (what,)
+            found.computes |= what in _REFLECTING
         elif name in _ATTRIBUTE or name in _OF_UNKNOWN:
             found.loose.add((what,))
         elif name == "IMPORT_NAME":
