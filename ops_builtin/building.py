@@ -96,7 +96,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     ),
 )
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Literal["xy", "ij"] = "xy") -> Any:
-    """Give the coordinates of a grid, from those along each axis; `copy` says nothing here."""
+    """Give the coordinates of a grid, from those along each axis; `copy` matters to sparse ones."""
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
     axes = list(range(len(xi)))
@@ -106,7 +106,9 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Litera
         np.reshape(x, [-1 if a == axis else 1 for a in range(len(xi))])
         for x, axis in zip(xi, axes, strict=True)
     ]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    if sparse or len(xi) == 1:
+        return tuple([np.copy(grid) for grid in grids] if copy else grids)
+    return np.broadcast_arrays(*grids)
 
 
 @composite(

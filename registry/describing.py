@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.catalog import BUILTIN
+from registry.catalog import BUILTIN, StandIn
 from registry.function import Function
 from registry.helpers import constant_parameters
 from registry.state import default_registry
@@ -32,6 +32,8 @@ def described(x: Any) -> str:
         x = x._value
     if isinstance(x, tuple | list):
         return f"({', '.join(map(described, x))})"
+    if isinstance(x, StandIn):
+        return repr(x)
     if isinstance(x, np.ndarray) and x.ndim and not (x.ndim == 1 and x.size <= _FEW):
         return f"{x.dtype} {x.shape}"
     text = " ".join(str(x).split())

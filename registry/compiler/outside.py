@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.compiler.guards import CONTAINERS, entries, place, variable
+from registry.compiler.guards import CONTAINERS, entries, guards, place, variable
 from registry.compiler.names import (
     ATOMS,
     HEAP,
@@ -53,6 +53,7 @@ from registry.variable import Variable
 
 _LIBRARIES = ("numpy", "scipy", "registry", "ops_builtin")
 LIMIT = 1000  # entries of one container, which every replay looks at
+MANY = 10_000  # places in all
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
 _REFLECTING: list[Any] = [getattr, hasattr, vars, dir, operator.attrgetter, operator.methodcaller]
 _KNOWN_BY_NAME = {"getattr": getattr, "hasattr": hasattr}  # what these are asked for is known from bytecode
@@ -97,11 +98,9 @@ class Outside(Names):
         for (name, x), state in zip(self._generators, self._states, strict=True):
             if _state(x) != state:
                 return f"it draws random numbers from {name}; make a generator with a fixed seed inside"
-        for one in self.places:
-            if not one.is_current:
-                return (
-                    f"it changes {one.name}, which it reads; return what is new, and pass it as an argument"
-                )
+        if any(changed() for changed in guards(self.places)):
+            name = next((one.name for one in self.places if not one.is_current), "something")
+            return f"it changes {name}, which it reads; return what is new, and pass it as an argument"
         return None
 
     def _search(self, f: Any, arguments: Iterable[Any], classes: Iterable[type]) -> None:
@@ -168,7 +167,10 @@ class Outside(Names):
         if any(x is one for one in _REFLECTING):
             self._reflects = True
             self._computes |= _KNOWN_BY_NAME.get(name) is not x
-        if x is NOTHING or isinstance(x, ATOMS) or id(x) in self._seen:
+        if x is NOTHING or isinstance(x, ATOMS) or id(x) in self._seen or self._problems:
+            return
+        if len(self.places) > MANY:
+            self._refuse(f"it reads more than {MANY:,} places outside, {name} among them")
             return
         self._seen.add(id(x))
         self._held.append(x)

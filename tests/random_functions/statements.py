@@ -91,7 +91,7 @@ IN_PLACE = {
     "sort": "{t}.sort()", "copyto": "np.copyto({t}, {x})", "put": "np.put({t}, 0, 5.0)",
     "add.at": "np.add.at({t}, 0, 1.0)", "rows": "for row in {t}:\n    row *= 2.0",
     "flat": "{t}.flat[0] = 1.0", "clip out": "np.clip({t}, -0.2, 0.2, out={t})",
-    "ndarray": "np.ndarray.__imul__({t}, 2.0)", "shuffle": "np.random.shuffle({t})", "int *=": "{t} *= 2",
+    "ndarray": "np.ndarray.__imul__({t}, 2.0)", "shuffle": "np.random.RandomState(0).shuffle({t})", "int *=": "{t} *= 2",
     "array +=": "{t} += np.array(0.5)", "vector +=": "{t} += np.array([0.5, 0.25, 1.0])",
     "unpacked": "first, *rest = {t}\nfirst *= 2.0", "place": "np.place({t}, {t} > 0, [0.5])",
     "partition": "{t}.partition(0)", "sum out": "np.sum([{t}], axis=0, out={t})",
