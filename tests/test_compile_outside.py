@@ -876,6 +876,14 @@ def test_what_changes_outside_is_noticed_or_refused(name, transform):
 
 # name: (what is outside, with f(x), how it changes)
 UNSEEN = {
+    "what code in C keeps": (
+        "import decimal\ndef f(x): return x * decimal.getcontext().prec",
+        "decimal.getcontext().prec += 1",
+    ),
+    "an attribute that a text names": (
+        "class C: k = 2.0\nc = C()\ndef f(x): return x * float('{0.k}'.format(c))",
+        "C.k = 3.0",
+    ),
     "what is written into an array": ("a = np.array(2.0)\ndef f(x): return x * a", "a[...] = 3.0"),
     "a special method that a class gets": (
         "class C: pass\nc = C()\ndef f(x): return x if c else x * 3.0",
