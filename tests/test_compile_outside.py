@@ -35,6 +35,16 @@ CHANGES = {
         "def g(k, x): return k * x\np = functools.partial(g, 2.0)\ndef f(x): return p(x)",
         "p.__setstate__((g, (3.0,), {}, {}))",
     ),
+    "an attribute by a variable that an inner function keeps": (
+        "o = types.SimpleNamespace(act=types.SimpleNamespace(f=np.sin))\nL = [o]\n"
+        "def f(x):\n    one = L[0]\n    return (lambda t: one.act.f(t))(x)",
+        "o.act.f = np.cos",
+    ),
+    "an attribute by a variable that an inner function could keep": (
+        "o = types.SimpleNamespace(act=types.SimpleNamespace(f=np.sin))\nL = [o]\n"
+        "def f(x):\n    one = L[0]\n    def never(): return one\n    return one.act.f(x)",
+        "o.act.f = np.cos",
+    ),
     "a ufunc": ("act = np.sin\ndef f(x): return act(x)", "act = np.cos"),
     "a function": ("def g(x): return x\ndef f(x): return g(x)", "def g(x): return x * 3.0"),
     "a global of a function that is called": (

@@ -110,8 +110,8 @@ class Outside(Names):
         for cls in classes:
             self._reach(cls.__name__, cls)
         known = -1
-        while known != len(self._known) + len(self._objects):
-            known = len(self._known) + len(self._objects)
+        while known != len(self._known) + len(self._objects) + len(self._loose):
+            known = len(self._known) + len(self._objects) + len(self._loose)
             chains = self._loose | (
                 {(s,) for s in self._strings if s.isidentifier()} if self._reflects else set()
             )
@@ -236,6 +236,8 @@ class Outside(Names):
                         self._known[id(cells[first]), ""] = value
                         self._add(variable(first, cells[first]))
                     self._from(first, value, chain)
+                elif first not in cells:  # bound while the function ran, to whatever it met
+                    self._loose.add(tuple(chain))
             for module, level in reads.imports:
                 self._import(namespace, module, level)
         for inner in code.co_consts:
