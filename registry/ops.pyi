@@ -502,7 +502,7 @@ def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Middle element along axes, or the mean of the middle two; nan where one is nan."""
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = 'xy') -> Any:
-    """Give the coordinates of a grid, from those along each axis; `copy` says nothing here."""
+    """Give the coordinates of a grid, from those along each axis; `copy` matters to sparse ones."""
 
 def min(x: _Input, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None) -> Variable:
     """Smallest element along axes; equal ones share the gradient evenly."""
