@@ -83,6 +83,11 @@ class Conjugate(Function):
     def backward(self, gy: Any) -> Any:
         return np.conjugate(gy)
 
+    @classmethod
+    def from_method(cls, x: Any) -> Any:
+        """Give what is real itself, as the method of an array does."""
+        return cls()(x) if x.dtype.kind == "c" else x
+
 
 class Sign(Function):
     """x / abs(x), and 0 at 0; its derivative is 0 there, and for real x.

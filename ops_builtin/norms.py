@@ -28,16 +28,17 @@ class _VectorNorm(Function):
             limits = np.finfo(y.dtype)
             power = y**self.p
             exact = (power > limits.tiny / limits.eps) & (power < np.inf)
-        return y if np.all(exact) else self.scaled(x, axis)
+        return y if np.all(exact) else self.scaled(x, axis).astype(y.dtype)
 
     def scaled(self, x: Any, axis: Any) -> Any:
-        """Give the norm of what has powers too large or too small for its dtype."""
+        """Give the norm of what has powers too large or small for its dtype, or too many."""
         size = np.absolute(x)
         extremum, start = (np.max, 0) if self.p > 0 else (np.min, np.inf)
         unit = extremum(size, axis=axis, keepdims=True, initial=start)
         unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
         with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            y = unit * np.sum((size / unit) ** self.p, axis=axis, keepdims=True) ** (1 / self.p)
+            powers = (size / unit).astype(np.result_type(size, np.float32)) ** self.p
+            y = unit * np.sum(powers, axis=axis, keepdims=True) ** (1 / self.p)
         return y if self.keepdims else np.squeeze(y, axis)
 
     def slope(self, x: Any, y: Any) -> Any:

@@ -117,13 +117,13 @@ class Std(_Spread):
             y = x.std(**self.given())
         limits = np.finfo(y.dtype)
         exact = (y > (limits.tiny / limits.eps) ** 0.5) & (y < np.inf)
-        return y if exact.all() else self.scaled(x)
+        return y if exact.all() else self.scaled(x).astype(y.dtype)
 
     def scaled(self, x: Any) -> Any:
-        """Give the deviation of what has squares too large or too small for its dtype."""
+        """Give the deviation of what has squares too large or small for its dtype, or too many."""
         unit = np.max(np.absolute(x), axis=self.axis, keepdims=True, initial=0, where=self.where)
         unit = np.where((unit == 0) | ~np.isfinite(unit), 1, unit)
-        y = (x / unit).std(**self.given())
+        y = (x / unit).astype(np.result_type(x, np.float32)).std(**self.given())
         return y * unit.reshape(y.shape)
 
     def backward(self, gy: Any) -> Any:

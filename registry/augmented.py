@@ -13,7 +13,6 @@ from opcode import opmap
 from sys import getrefcount
 from types import FrameType
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
@@ -73,36 +72,26 @@ def _seen_by(v: Any, other: Any, holders: int) -> str | None:
         of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
         shared = _holders_of_memory(v) > _HELD_ONCE + of_call
     else:
-        shared = any(view() is not None for view in _views_of(v) or ())
+        shared = v._aliases is not None and getrefcount(v._aliases) > _HELD_ONCE
     if shared:
         return "its memory is that of another array, too: one that it is a view of, or a view of it"
     return None
 
 
 def note_view(inputs: Sequence[Any], y: Any, array: Any) -> None:
-    """Note a result at the Variable of which it is a view, for as long as both are held."""
+    """Give a result, and the Variable of which it is a view, one object to hold.
+
+    The views of a view hold it as well, so its references say how many of them are left.
+    """
     of = array.base
     for x in inputs:
-        if _is_of_memory(x, of):
-            views = _views_of(x)
-            if views is None:
-                x._views = views = []
-            elif not len(views) & (len(views) - 1):  # now and then
-                views[:] = [view for view in views if view() is not None]
-            views.append(ref(y))
-            y._views = views  # to which a view of the view belongs, too
-            return
-
-
-def _is_of_memory(x: Any, of: Any) -> bool:
-    return isinstance(x, NumPyProtocol) and type(x._value) is np.ndarray and memory(x._value) is of
-
-
-def _views_of(v: Any) -> list[Any] | None:
-    try:
-        return object.__getattribute__(v, "_views")  # type: ignore[no-any-return]
-    except AttributeError:
-        return None
+        if isinstance(x, NumPyProtocol):
+            value: Any = x._node[0]  # type: ignore[attr-defined]
+            if value is of or (type(value) is np.ndarray and value.base is of):
+                if x._aliases is None:  # type: ignore[attr-defined]
+                    x._aliases = object()  # type: ignore[attr-defined]
+                y._aliases = x._aliases  # type: ignore[attr-defined]
+                return
 
 
 def _holders_of_memory(v: Any) -> int:

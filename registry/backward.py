@@ -126,7 +126,10 @@ class Pass:
         if self.retained is not None:
             self.retained += _held(function, gys)
         try:
-            gxs = function._backward_on_variables(gys) if recorded else function._alone().backward(*gys)
+            if recorded:
+                gxs = function._backward_on_variables(gys)
+            else:
+                gxs = (function if function._only_reads else function._alone()).backward(*gys)
         except Exception as error:
             explain(function, error)
             raise

@@ -37,7 +37,7 @@ def own_copy(gy: Any) -> Any:
     if isinstance(gy, Variable):
         own = object.__new__(Given)
         own._node = gy._node
-        own.grad = own.name = None
+        own.grad = own.name = own._aliases = None
         return own
     return copied(gy)
 

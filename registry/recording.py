@@ -66,25 +66,33 @@ def record(function: Function, inputs: Sequence[Any]) -> Any:
 
 
 def results_and_views(function: Function, inputs: Sequence[Any], xs: tuple[Any, ...], ys: Any) -> Any:
-    """Make Variables of what `forward` gave, and note which are views of others."""
-    variables = results(function, xs, shared(xs, ys))
-    for y in variables if type(variables) is tuple else (variables,):
-        if type(y._value) is np.ndarray and y._value.base is not None:
-            note_view(inputs, y, y._value)
-    return variables
-
-
-def shared(xs: Sequence[Any], ys: Any) -> Any:
-    """Give results so that each that shares memory with another array has that array as its base.
+    """Make Variables of what `forward` gave, and note which are views of others.
 
     An input, or another output, as it is becomes a view of itself: so augmented assignment
     knows what NumPy would write into.
     """
-    if type(ys) is tuple:
-        given = [shared(xs, y) for y in ys]
-        seen = Counter(id(memory(y)) for y in given if type(y) is np.ndarray)
-        return tuple([y.view() if seen[id(y)] > 1 else y for y in given])
-    return ys.view() if type(ys) is np.ndarray and any(ys is x for x in xs) else ys
+    if type(ys) is not tuple:
+        array = _viewed(xs, ys)
+        y = results(function, xs, array)
+        if type(array) is np.ndarray and array.base is not None:
+            note_view(inputs, y, array)
+        return y
+    arrays = [_viewed(xs, y) for y in ys]
+    seen = Counter(id(memory(y)) for y in arrays if type(y) is np.ndarray)
+    arrays = [y.view() if seen[id(y)] > 1 else y for y in arrays]
+    variables = results(function, xs, tuple(arrays))
+    for y, array in zip(variables, arrays, strict=True):
+        if type(array) is np.ndarray and array.base is not None:
+            note_view(inputs, y, array)
+    return variables
+
+
+def _viewed(xs: Sequence[Any], y: Any) -> Any:
+    if type(y) is np.ndarray:
+        for x in xs:
+            if x is y:
+                return y.view()
+    return y
 
 
 def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
@@ -92,7 +100,15 @@ def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
     several = type(ys) is tuple
     if function.generation < 0 or not _is_recording() or not function.differentiable:
         return _leaves(function, ys if several else (ys,), several)
-    keep(function, xs, ys if several else (ys,))
+    kept = ys if several else (ys,)
+    if function._saves_xs and function.keeps_inputs(*kept):
+        function.xs = function._inputs_like = xs
+    else:
+        function._inputs_like = tuple(map(like, xs))
+        if function._saves_xs:
+            function.xs = (None,) * len(xs)
+    if function._saves_ys:
+        function.ys = kept
     generation = function.generation + 1
     if not several:
         y = new_variable(ys, function, generation)
@@ -103,18 +119,6 @@ def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
     made = tuple([new_variable(y, edge, generation) for y, edge in zip(ys, edges, strict=True)])
     function._output = tuple(map(ref, made))
     return made
-
-
-def keep(function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
-    """Keep of a call what its backward reads, and of other inputs what their gradients must be like."""
-    if function._saves_xs and function.keeps_inputs(*ys):
-        function.xs = function._inputs_like = xs
-    else:
-        function._inputs_like = tuple(map(like, xs))
-        if function._saves_xs:
-            function.xs = (None,) * len(xs)
-    if function._saves_ys:
-        function.ys = ys
 
 
 def _leaves(function: Function, ys: tuple[Any, ...], several: bool) -> Any:

@@ -130,7 +130,8 @@ def is_constant(value: Any, *, immutable: bool = False) -> bool:
     if kind is slice:
         return is_constant((value.start, value.stop, value.step), immutable=immutable)
     if kind in (tuple, frozenset):
-        return all(is_constant(x, immutable=immutable) for x in value)
+        known = _CONSTANT.issuperset(map(type, value))  # of indices and shapes, at once
+        return known or all(is_constant(x, immutable=immutable) for x in value)
     if kind in (list, set):
         return all(map(is_constant, value))
     if kind is dict:

@@ -139,18 +139,17 @@ def others_behind(roots: Sequence[Variable], own: Sequence[Mark | Variable]) -> 
     known = set(map(id, own))
     functions, ends = reachable([function for root in roots if (function := root.creator) is not None])
     held = [x for end in ends if (x := end()) is not None]
-    arguments = [f.output for f in functions if _runs(f) and id(f) not in known]
+    arguments = [mark.output for mark in _running(functions) if id(mark) not in known]
     return [x for x in held + arguments if id(x) not in known]
 
 
 def depends_on_arguments(y: Variable) -> bool:
     """Say whether a Variable depends on the argument of a function that is being differentiated now."""
-    functions = [] if y.creator is None else reachable([y.creator])[0]
-    return any(map(_runs, functions))
+    return y.creator is not None and bool(_running(reachable([y.creator])[0]))
 
 
-def _runs(function: Function) -> bool:
-    return isinstance(function, Mark) and bool(function.runs)
+def _running(functions: Iterable[Function]) -> list[Mark]:
+    return [f for f in functions if isinstance(f, Mark) and f.runs]
 
 
 class DifferentiatedCall:
@@ -307,9 +306,11 @@ class DifferentiatedCall:
         if isinstance(y, Variable):
             if self.nested:
                 return y
-            y = _number_if_0d(y._array)
+            y = _number_if_0d(y._value)
+        if type(y) is np.ndarray:
+            return copied(y)
         is_array = isinstance(y, (np.ndarray, *default_registry().catalog.array_types))
-        return copied(y) if is_array and (y.ndim or type(y) is np.ndarray) else y
+        return copied(y) if is_array and y.ndim else y
 
 
 def floating(x: Variable) -> np.dtype[Any]:

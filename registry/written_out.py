@@ -45,7 +45,6 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     unusual = "_kind is not _ndarray"
     if not isinstance(cls.forward, np.ufunc):  # which gives numbers for numbers
         unusual += ' or _y.dtype.kind not in "biufc"'
-    view = f"    if _y.base is not None:\n        _note_view({inputs}, _variable, _y)"
     if cls.scalars:
         unusual = f"_kind is not _float64 and ({unusual})"
     return _joined(
@@ -69,8 +68,8 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         f"        return _results(_function, {inputs}, ({xs},), _y)",
         *_viewed(cls, names),
         "    _variable = _new(_Variable)",
-        "    _variable.grad = _variable.name = None",
-        "" if isinstance(cls.forward, np.ufunc) else view,
+        "    _variable.grad = _variable.name = _variable._aliases = None",
+        *_aliased(cls, names, inputs),
         "    if _generation < 0:",
         "        _variable._node = _y, None, -1",
         "        return _variable",
@@ -83,10 +82,24 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
 
 
 def _viewed(cls: type[Function], names: Sequence[str]) -> Iterator[str]:
-    """Do what `recording.shared` does, for one result; that of a ufunc shares nothing."""
+    """Do what `recording._viewed` does, for one result; that of a ufunc shares nothing."""
     if not isinstance(cls.forward, np.ufunc):
         yield f"    if {_numbered('_y is _x{}', len(names), ' or ')}:"
         yield "        _y = _y.view()"
+
+
+def _aliased(cls: type[Function], names: Sequence[str], inputs: str) -> Iterator[str]:
+    """Do what `note_view` does, where an input has views already."""
+    if not isinstance(cls.forward, np.ufunc):
+        yield "    if _y.base is not None:"
+        if len(names) == 1:
+            (x,) = names
+            yield f"        if _edge0 is not None and _y.base is _x0 and {x}._aliases is not None:"
+            yield f"            _variable._aliases = {x}._aliases"
+            yield "        else:"
+            yield f"            _note_view({inputs}, _variable, _y)"
+        else:
+            yield f"        _note_view({inputs}, _variable, _y)"
 
 
 def _input(cls: type[Function], i: int, x: str, call: str) -> Iterator[str]:

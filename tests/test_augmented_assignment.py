@@ -57,6 +57,7 @@ REFUSED = [
     "y = x.T; y *= 2; out = np.sum(x**2)",
     "y = np.real(x); y *= 2; out = np.sum(x**2)",
     "y = np.real_if_close(x); y *= 2; out = np.sum(x**2)",
+    "y = x.conj(); y *= 2; out = np.sum(x**2)",
     "y = np.rot90(x, 4); y *= 2; out = np.sum(x**2)",
     "y = np.flip(x); y *= 2; out = np.sum(x**2)",
     "y = np.linalg.matrix_power(x, 1); y *= 2; out = np.sum(x**2)",

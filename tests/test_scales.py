@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from registry import Variable, grad
+from registry import Variable, grad, value_and_grad
 
 RNG = np.random.default_rng(4)
 MATRIX = RNG.normal(size=(3, 3)) + 2 * np.eye(3)
@@ -112,3 +112,21 @@ def test_determinants_out_of_range_have_the_cofactors_of_their_matrix():
         np.testing.assert_allclose(found[:2, :2] / scale, [[5, -3], [-2, 1]], rtol=1e-12)
     x = np.array([[1e-200, 2e-200], [2e-200, 4e-200]])  # singular, and out of range
     np.testing.assert_allclose(grad(np.linalg.det)(x), [[4e-200, -2e-200], [-2e-200, 1e-200]])
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of NumPy's own std, which sums in float16
+@pytest.mark.parametrize(
+    ("function", "value", "slope"),
+    [
+        (np.linalg.norm, 80_000**0.5, 80_000**-0.5),
+        (lambda x: np.linalg.norm(x, 3), 80_000 ** (1 / 3), 80_000 ** (-2 / 3)),
+        (np.std, 1.0, 1 / 80_000),
+    ],
+    ids=["norm", "norm of order 3", "std"],
+)
+def test_more_numbers_than_float16_counts(function, value, slope):
+    signs = np.tile(np.array([-1, 1], np.float16), 40_000)
+    y, gradient = value_and_grad(function)(signs)
+    assert (y.dtype, gradient.dtype) == (np.float16, np.float16)
+    np.testing.assert_allclose(y, value, rtol=2e-3)
+    np.testing.assert_allclose(gradient.astype(float), slope * signs, rtol=1e-2)

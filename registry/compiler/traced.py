@@ -40,6 +40,7 @@ _REFUSED_METHODS = {
     **dict.fromkeys(("item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat"), _TO_PYTHON),
     **dict.fromkeys(("nonzero", "compress", "resize"), _OF_DATA),
 }
+_OF_MEMORY = {"__array_interface__", "__array_struct__", "__dlpack__", "__dlpack_device__"}
 # What asks only for shapes and dtypes, which a plan is made for.
 _OF_LAYOUT: frozenset[Any] = frozenset(
     {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.common_type,
@@ -143,6 +144,8 @@ class Traced(StandIn):
             return partial(self._record, Method(name), self, writes=(self,))
         if name in _ATTRIBUTES:
             return self._record(Attribute(name), self)
+        if name in _OF_MEMORY and hasattr(type(self._value), name):
+            return self.__array__()
         if not name.startswith("__") and hasattr(type(self._value), name):
             raise self._refusal(f"'.{name}' is read, which no plan follows")
         raise AttributeError(f"a traced array has no attribute {name!r}", name=name, obj=self)
