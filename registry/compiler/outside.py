@@ -83,7 +83,7 @@ class Outside(Names):
         self._objects: list[tuple[str, Any]] = []  # any mentioned attribute of which may have been read
         self._seen: set[int] = set()
         reads = [reads_of(code) for code, _ in self._ran.values()]
-        self._loose = set[Chain]().union(*[one.loose for one in reads])
+        self._loose = {part for one in reads for chain in one.loose for part in _ends(chain)}
         self._catches = any(one.catches for one in reads)
         self._reflects = any(one.matches for one in reads)
         self._computes = any(one.computes for one in reads)
@@ -152,10 +152,11 @@ class Outside(Names):
 
     def _follow(self, name: str, x: Any, chain: Chain) -> None:
         """Go along a chain of attributes; what is at its end may have been used in any way."""
-        for key in chain:
+        for i, key in enumerate(chain):
             before, x = x, self._attribute(name, x, key)
             name = f"{name}.{key}"
-            if x is NOTHING:
+            if x is NOTHING:  # computed, maybe, and what it gave has the rest
+                self._loose.update(_ends(chain[i + 1 :]))
                 return
         if isinstance(x, FunctionType) and chain and not isinstance(before, type | ModuleType):
             self._reach(name.rpartition(".")[0], before)  # the method has it as its first argument
@@ -238,7 +239,7 @@ class Outside(Names):
                         self._add(variable(first, cells[first]))
                     self._from(first, value, chain)
                 elif first not in cells:  # bound while the function ran, to whatever it met
-                    self._loose.add(tuple(chain))
+                    self._loose.update(_ends(tuple(chain)))
             for module, level in reads.imports:
                 self._import(namespace, module, level)
         for inner in code.co_consts:
@@ -371,10 +372,11 @@ class Outside(Names):
             self._reach(name, part)
 
     def _context(self, name: str, x: ContextVar[Any]) -> None:
-        value = x.get(NOTHING)
-        self._add(place(name, "{0}.get({1}) is not {2}", x, NOTHING, value))
-        if value is not NOTHING:
-            self._reach(name, value)
+        self._add(place(name, "{0}.get({1}) is not {2}", x, NOTHING, x.get(NOTHING)))
+        try:
+            self._reach(name, x.get())  # which may be its default
+        except LookupError:
+            pass
 
     def _reference(self, name: str, x: weakref.ref[Any]) -> None:
         value = x()
@@ -421,6 +423,11 @@ _LOOKS: dict[Any, Callable[[Outside, str, Any], None]] = {
     ContextVar: Outside._context,
     weakref.ref: Outside._reference,
 }
+
+
+def _ends(chain: Chain) -> Iterator[Chain]:
+    """Give a chain from each of its attributes on: what has the later ones may be held by an object unseen."""
+    return (chain[i:] for i in range(len(chain)))
 
 
 def _content(cell: CellType) -> Any:

@@ -148,10 +148,10 @@ def _compiled(program: Program, rng: random.Random, draft: _Draft) -> Program:
         declared += read.declared + "\n"
         enclosing += read.enclosing + "\n" if read.enclosing else ""
         changes.append(rng.choice(read.changes))
-        blocks.append(draft.block(("{new} = " + read.use,), (read.feature, read.held)))
-        if "arg.k" in read.use:
+        blocks.append(draft.block(("{new} = " + read.use,), read.features))
+        if read.holder == "argument":
             arguments["arg"] = "ARG"
-        if "call()" in read.use:
+        if read.holder == "callable argument":
             arguments["call"] = "CALL"
     draws = (draft.control, draft.argument_written, draft.written, draft.refusable)
     blocks += [draw() for draw in rng.choices(draws, (8, 1, 1, 1), k=rng.choice((0, 1, 1, 2)))]
@@ -191,11 +191,11 @@ def _checkpoint(program: Program, rng: random.Random, draft: _Draft) -> Program:
         blocks.append(draft.random(pieces.UNSTEADY))
     else:
         read = reading(rng, 0)
-        while read.enclosing or "arg" in read.feature:
+        while read.enclosing or "argument" in read.holder:
             read = reading(rng, 0)
         declared += read.declared
         changes = [rng.choice(read.changes)]
-        blocks.append(draft.block(("{new} = " + read.use,), (read.feature, read.held)))
+        blocks.append(draft.block(("{new} = " + read.use,), read.features))
     draws = (draft.control, draft.copied, draft.written)
     blocks += [draw() for draw in rng.choices(draws, (4, 1, 1), k=rng.randrange(3))]
     return replace(

@@ -9,6 +9,7 @@ at first, {b} the other one. What is read is used on an array, by the thing's ow
 from __future__ import annotations
 
 import random
+import re
 from typing import NamedTuple
 
 # Of each: what may stand for {a} and {b}, and the use of what was read, {h}, on an array, {x}.
@@ -127,6 +128,20 @@ HOLDERS = {
     "callable argument": ("", "call()", ("CALLED[0] = {b}",)),
 }  # fmt: skip
 
+# What lies between the code and what it reads: a name, {o}, and what is done to that, {rest}.
+WAYS = {
+    "a lambda": "(lambda: {o}{rest})()",
+    "a local of the function": "[kept{i} := {o}, (lambda: kept{i}{rest})()][1]",
+    "a local": "(lambda o: (lambda: o{rest})())({o})",
+    "a local of a local": "(lambda o: (lambda: (lambda: o{rest})())())({o})",
+    "a default": "(lambda o={o}: o{rest})()",
+    "a local list": "[{o}][0]{rest}",
+    "a loop": "next(o{rest} for o in [{o}])",
+    "map": "[*map(lambda o: o{rest}, [{o}])][0]",
+    "a partial": "functools.partial(lambda o: o{rest}, {o})()",
+    "a local object": "types.SimpleNamespace(o={o}).o{rest}",
+}
+
 # What all programs share, and what each makes for itself, since changes reach it.
 COMMON = """\
 import collections, contextlib, contextvars, copy, dataclasses, enum, fractions, functools, itertools, math, operator, os, pickle, random, sys, threading, time, types, weakref
@@ -223,8 +238,8 @@ class Dynamic:
 class Reading(NamedTuple):
     """One thing that is read from outside: its declarations, its use as a template, and its changes."""
 
-    feature: str
-    held: str
+    holder: str
+    features: tuple[str, ...]
     declared: str
     enclosing: str
     use: str
@@ -251,11 +266,15 @@ def reading(rng: random.Random, i: int, holder: str | None = None) -> Reading:
         declared = text("ARG = Slotless({a})")
     if holder == "callable argument":
         declared = text("CALLED = [{a}]\ndef CALL():\n    return CALLED[0]")
+    way, through = rng.choice([*WAYS.items(), *[("the name", "{o}{rest}")] * len(WAYS)])
+    first, rest = re.fullmatch(r"(\w*)(.*)", text(read)).groups()
+    if not first or rest.startswith(" "):
+        way, through, first, rest = "the name", "{o}", text(read), ""
     # What is read stands in a template once more, where braces would be places.
-    escaped = text(read).replace("{", "{{").replace("}", "}}")
+    escaped = through.format(o=first, rest=rest, i=i).replace("{", "{{").replace("}", "}}")
     return Reading(
-        f"outside: {holder}",
-        f"held: {held}",
+        holder,
+        (f"outside: {holder}", f"held: {held}", f"through: {way}"),
         declared,
         enclosing,
         use.replace("{h}", escaped),
