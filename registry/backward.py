@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from registry.variable import Variable
 
 float64, ndarray = np.float64, np.ndarray
-_FLOAT64 = np.dtype(float64)
 _adding = lock_across_forks()
 
 
@@ -54,7 +53,12 @@ class Pass:
         Whether the pass is recorded.
     retained : list or None
         Variables in between with their gradients, where those are to be kept.
+    compares : bool
+        Whether any Variable was ever bound to data of another shape or dtype, so that gradients
+        must be compared with that: a program that never does so does not pay for it.
     """
+
+    compares: ClassVar[bool] = False
 
     __slots__ = (
         *("create_graph", "gradients", "large", "late", "observers", "owned", "retained", "several"),
@@ -103,13 +107,8 @@ class Pass:
             gradient = gradients.pop(key)
             ours = type(gradient) is ndarray and (key in self.owned or _is_only_here(gradient))
             if x is not None:
-                data = x._node[0]
-                if type(gradient) is float64 and type(data) is ndarray:  # in half of the time
-                    fits = data.ndim == 0 and data.dtype is _FLOAT64
-                else:
-                    fits = data is None or (gradient.shape == data.shape and gradient.dtype is data.dtype)
-                if not fits:
-                    gradient = _like_data(x, gradient, data)
+                if self.compares:
+                    gradient = _like_data(x, gradient)
                 found.append((x, gradient, ours))
             del gradient
         return found
@@ -134,7 +133,9 @@ class Pass:
             explain(function, error)
             raise
         edges, likes = function._edges, function._inputs_like
-        if type(gxs) is not tuple or len(gxs) != len(edges):
+        if type(gxs) is not tuple and gxs is not None:
+            gxs = (gxs,)
+        if gxs is None or len(gxs) != len(edges):
             gxs = counted(function, gxs)
         if observers is not None:
             observers.after_backward(function=function, gxs=gxs)
@@ -171,7 +172,7 @@ class Pass:
         if type(before) is float64 and type(gx) is float64:
             self.gradients[key] = before + gx
             return
-        if before.shape != gx.shape or before.dtype is not gx.dtype:
+        if self.compares:
             leaf = next((leaf for leaf in self.waiting[Leaf.generation] if id(leaf) == key), None)
             _compare_kinds(leaf and leaf(), "gradients", before, gx)
         if key in self.owned:
@@ -354,8 +355,11 @@ def fitted(function: Function, gx: Any, like: Any, gys: Sequence[Any]) -> Any:
     return gx if type(gx) is float64 else _as_array(gx)
 
 
-def _like_data(x: Variable, gradient: Any, data: Any) -> Any:
+def _like_data(x: Variable, gradient: Any) -> Any:
     """Give the gradient of a leaf in the dtype of the data that it has now."""
+    data = x._value
+    if data is None:
+        return gradient
     _compare_kinds(x, "a gradient and data", gradient, data)
     dtype = data.dtype if data.dtype.kind in "fc" else np.dtype(np.float64)
     return gradient if gradient.dtype == dtype else np.astype(gradient, dtype)

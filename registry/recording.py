@@ -17,7 +17,6 @@ from registry.augmented import note_view
 from registry.calling import checked_result, explain, make_constants_arrays
 from registry.edges import Edge, Like, Output
 from registry.modes import recording
-from registry.numpy_protocol import memory
 from registry.variable import Variable, new_variable
 
 if TYPE_CHECKING:
@@ -62,66 +61,68 @@ def record(function: Function, inputs: Sequence[Any]) -> Any:
     if observers is not None:
         seen = checked_result(function, ys)
         observers.after_forward(function=function, xs=xs, ys=seen if type(seen) is tuple else (seen,))
-    return results_and_views(function, inputs, xs, ys)
+    return results(function, inputs, xs, ys)
 
 
-def results_and_views(function: Function, inputs: Sequence[Any], xs: tuple[Any, ...], ys: Any) -> Any:
-    """Make Variables of what `forward` gave, and note which are views of others.
+def results(function: Function, inputs: Sequence[Any], xs: tuple[Any, ...], ys: Any) -> Any:
+    """Make Variables of what `forward` gave, recorded or leaves, and note which are views of others.
 
     An input, or another output, as it is becomes a view of itself: so augmented assignment
     knows what NumPy would write into.
     """
-    if type(ys) is not tuple:
-        array = _viewed(xs, ys)
-        y = results(function, xs, array)
-        if type(array) is np.ndarray and array.base is not None:
-            note_view(inputs, y, array)
-        return y
-    arrays = [_viewed(xs, y) for y in ys]
-    seen = Counter(id(memory(y)) for y in arrays if type(y) is np.ndarray)
-    arrays = [y.view() if seen[id(y)] > 1 else y for y in arrays]
-    variables = results(function, xs, tuple(arrays))
-    for y, array in zip(variables, arrays, strict=True):
-        if type(array) is np.ndarray and array.base is not None:
-            note_view(inputs, y, array)
-    return variables
-
-
-def _viewed(xs: Sequence[Any], y: Any) -> Any:
-    if type(y) is np.ndarray:
+    if type(ys) is tuple:
+        return _several(function, inputs, xs, ys)
+    if type(ys) is np.ndarray:
         for x in xs:
-            if x is y:
-                return y.view()
+            if x is ys:
+                ys = ys.view()
+    if function.generation < 0 or not _is_recording() or not function.differentiable:
+        (y,) = _leaves(function, (ys,))
+    else:
+        _keep(function, xs, (ys,))
+        y = new_variable(ys, function, function.generation + 1)
+        function._output = ref(y)
+    if type(ys) is np.ndarray and ys.base is not None:
+        note_view(inputs, y, ys)
     return y
 
 
-def results(function: Function, xs: tuple[Any, ...], ys: Any) -> Any:
-    """Make Variables of what `forward` gave, recorded or leaves."""
-    several = type(ys) is tuple
+def _several(
+    function: Function, inputs: Sequence[Any], xs: tuple[Any, ...], ys: tuple[Any, ...]
+) -> tuple[Variable, ...]:
+    """Do the same for a tuple of results."""
+    bases = [y.base for y in ys if type(y) is np.ndarray and y.base is not None]
+    seen = Counter(map(id, (*xs, *ys, *bases)))
+    ys = tuple([y.view() if type(y) is np.ndarray and seen[id(y)] > 1 else y for y in ys])
     if function.generation < 0 or not _is_recording() or not function.differentiable:
-        return _leaves(function, ys if several else (ys,), several)
-    kept = ys if several else (ys,)
-    if function._saves_xs and function.keeps_inputs(*kept):
+        made = _leaves(function, ys)
+    else:
+        _keep(function, xs, ys)
+        function._outputs_like = tuple(map(like, ys))
+        edges: list[Edge] = [function] if len(ys) == 1 else [Output(function, i) for i in range(len(ys))]
+        made = tuple(
+            [new_variable(y, edge, function.generation + 1) for y, edge in zip(ys, edges, strict=True)]
+        )
+        function._output = tuple(map(ref, made))
+    for y, array in zip(made, ys, strict=True):
+        if type(array) is np.ndarray and array.base is not None:
+            note_view(inputs, y, array)
+    return made
+
+
+def _keep(function: Function, xs: tuple[Any, ...], ys: tuple[Any, ...]) -> None:
+    """Keep of a call what its backward reads, and of other inputs what their gradients must be like."""
+    if function._saves_xs and function.keeps_inputs(*ys):
         function.xs = function._inputs_like = xs
     else:
         function._inputs_like = tuple(map(like, xs))
         if function._saves_xs:
             function.xs = (None,) * len(xs)
     if function._saves_ys:
-        function.ys = kept
-    generation = function.generation + 1
-    if not several:
-        y = new_variable(ys, function, generation)
-        function._output = ref(y)
-        return y
-    function._outputs_like = tuple(map(like, ys))
-    edges: list[Edge] = [function] if len(ys) == 1 else [Output(function, i) for i in range(len(ys))]
-    made = tuple([new_variable(y, edge, generation) for y, edge in zip(ys, edges, strict=True)])
-    function._output = tuple(map(ref, made))
-    return made
+        function.ys = ys
 
 
-def _leaves(function: Function, ys: tuple[Any, ...], several: bool) -> Any:
+def _leaves(function: Function, ys: tuple[Any, ...]) -> tuple[Variable, ...]:
     """Make results that carry no gradient, and say in each why.
 
     What was computed while recording was off is a leaf, like what somebody wraps by
@@ -136,7 +137,7 @@ def _leaves(function: Function, ys: tuple[Any, ...], several: bool) -> Any:
         off = "it was computed while recording was off (no_grad)"
         for variable in made:
             variable._why_leaf = off if leaf else f"{function} has no derivative"
-    return made if several else made[0]
+    return made
 
 
 def like(x: Any) -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _CONSTANT = frozenset((NoneType, bool, int, str, range, EllipsisType))
 _OF_ARRAYS = ("writeable", *dir(np.ndarray))  # assigned to results: y.shape = ...
 _ANYTHING = object()
+_OF_INTEGERS = (np.integer, np.bool_, np.dtype)
 _IMMUTABLE = (float, complex, bytes, np.generic, np.ufunc, type, Enum)
 
 
@@ -125,13 +126,14 @@ def is_constant(value: Any, *, immutable: bool = False) -> bool:
     of a type into which nobody writes.
     """
     kind = type(value)
-    if kind in _CONSTANT or isinstance(value, np.integer | np.bool_ | np.dtype):
+    if kind in _CONSTANT or (kind is tuple and _CONSTANT.issuperset(map(type, value))):  # such as a shape
+        return True
+    if isinstance(value, _OF_INTEGERS):
         return True
     if kind is slice:
         return is_constant((value.start, value.stop, value.step), immutable=immutable)
     if kind in (tuple, frozenset):
-        known = _CONSTANT.issuperset(map(type, value))  # of indices and shapes, at once
-        return known or all(is_constant(x, immutable=immutable) for x in value)
+        return all(is_constant(x, immutable=immutable) for x in value)
     if kind in (list, set):
         return all(map(is_constant, value))
     if kind is dict:

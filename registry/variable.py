@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.augmented import AugmentedAssignment
-from registry.backward import copied, run_backward
+from registry.backward import Pass, copied, run_backward
 from registry.catalog import StandIn
 from registry.edges import Edge, Leaf, Output, unchain_behind
 from registry.errors import (
@@ -98,6 +98,8 @@ class Variable(AugmentedAssignment, NumPyProtocol):
                 f"data of shape {getattr(value, 'shape', None)} would have a gradient that the operator "
                 "cannot pass back; make another Variable, or call unchain() first"
             )
+        if getattr(value, "shape", None) != self.shape or value.dtype != self.dtype:
+            Pass.compares = True
         self._node = value, edge, generation
 
     @property

@@ -9,7 +9,8 @@ and 0.5 us written out. A program of many operators costs by its bytecodes, so t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from opcode import hasjabs, hasjrel, opname
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -20,17 +21,16 @@ from registry.backward import counted, explain, fitted
 from registry.calling import checked_result
 from registry.calling import explain as explain_forward
 from registry.edges import Like
+from registry.function import Function
 from registry.given import only_reads, own_copy
 from registry.modes import differentiating, recording
-from registry.recording import record, results_and_views
+from registry.recording import record, results
 from registry.stored import rules, withheld
 from registry.threads import LARGE
 from registry.variable import Variable, at_edge
 
-if TYPE_CHECKING:
-    from registry.function import Function
-
 _NUMBER = np.float64()
+_JUMPS = {opname[op] for op in (*hasjrel, *hasjabs)}
 
 
 def helper_source(cls: type[Function], declaration: str, make: str, names: Sequence[str]) -> str:
@@ -45,6 +45,9 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     unusual = "_kind is not _ndarray"
     if not isinstance(cls.forward, np.ufunc):  # which gives numbers for numbers
         unusual += ' or _y.dtype.kind not in "biufc"'
+    may_share = not _gives_new_arrays(cls)
+    if may_share and len(names) > 1:
+        unusual += f" or _y.base is not None or {_numbered('_y is _x{}', len(names), ' or ')}"
     if cls.scalars:
         unusual = f"_kind is not _float64 and ({unusual})"
     return _joined(
@@ -66,10 +69,10 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
         f"    if {unusual}:",
         "        _y = _checked_result(_function, _y)",
         f"        return _results(_function, {inputs}, ({xs},), _y)",
-        *_viewed(cls, names),
+        "    if _y is _x0:\n        _y = _y.view()" if may_share and len(names) == 1 else "",
         "    _variable = _new(_Variable)",
         "    _variable.grad = _variable.name = _variable._aliases = None",
-        *_aliased(cls, names, inputs),
+        *(_noted(names[0]) if may_share and len(names) == 1 else ()),
         "    if _generation < 0:",
         "        _variable._node = _y, None, -1",
         "        return _variable",
@@ -81,25 +84,23 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
     )
 
 
-def _viewed(cls: type[Function], names: Sequence[str]) -> Iterator[str]:
-    """Do what `recording._viewed` does, for one result; that of a ufunc shares nothing."""
-    if not isinstance(cls.forward, np.ufunc):
-        yield f"    if {_numbered('_y is _x{}', len(names), ' or ')}:"
-        yield "        _y = _y.view()"
+def _gives_new_arrays(cls: type[Function]) -> bool:
+    """Say whether `forward` is a ufunc, or returns at once what an operator such as ``+`` gives."""
+    if isinstance(cls.forward, np.ufunc):
+        return True
+    code = getattr(cls.forward, "__code__", None)
+    names = [opname[op] for op in code.co_code[::2] if op] if code else []  # 0 is room for CPython's notes
+    straight = names.count("RETURN_VALUE") == 1 and not _JUMPS.intersection(names)
+    return straight and names[-2:] in [["BINARY_OP", "RETURN_VALUE"], ["UNARY_NEGATIVE", "RETURN_VALUE"]]
 
 
-def _aliased(cls: type[Function], names: Sequence[str], inputs: str) -> Iterator[str]:
-    """Do what `note_view` does, where an input has views already."""
-    if not isinstance(cls.forward, np.ufunc):
-        yield "    if _y.base is not None:"
-        if len(names) == 1:
-            (x,) = names
-            yield f"        if _edge0 is not None and _y.base is _x0 and {x}._aliases is not None:"
-            yield f"            _variable._aliases = {x}._aliases"
-            yield "        else:"
-            yield f"            _note_view({inputs}, _variable, _y)"
-        else:
-            yield f"        _note_view({inputs}, _variable, _y)"
+def _noted(x: str) -> Iterator[str]:
+    """Note that the result is a view of the input, as `note_view` does."""
+    yield "    if _kind is _ndarray and _y.base is not None:"
+    yield f"        if _edge0 is not None and _y.base is _x0 and {x}._aliases is not None:"
+    yield f"            _variable._aliases = {x}._aliases"
+    yield "        else:"
+    yield f"            _note_view(({x},), _variable, _y)"
 
 
 def _input(cls: type[Function], i: int, x: str, call: str) -> Iterator[str]:
@@ -183,10 +184,11 @@ def pass_back_recorded_source(cls: type[Function], count: int) -> str:
     what must not be read.
     """
     xs = _numbered("_x{}", count)
+    may_be_let_go = "" if cls.keeps_inputs is Function.keeps_inputs else " or _x{0} is None"
     wrapped = [
         f"    {xs}, = _function.xs",
         *[
-            f"    _x{i} = _x{i} if _edge{i} is None or _x{i} is None else _at_edge(_edge{i}, _x{i})"
+            f"    _x{i} = _x{i} if _edge{i} is None{may_be_let_go.format(i)} else _at_edge(_edge{i}, _x{i})"
             for i in range(count)
         ],
         f"    _twin.xs = ({xs},)",
@@ -307,7 +309,7 @@ def namespace(cls: type[Function], count: int) -> dict[str, Any]:
         "_record": record,
         "_record_other": record,  # another one, where the helper stands in the place of an operator
         "_ref": ref,
-        "_results": results_and_views,
+        "_results": results,
         "_note_view": note_view,
         "_state": state,
         "_tuple": tuple.__new__,

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from types import (
     BuiltinFunctionType,
@@ -373,10 +374,8 @@ class Outside(Names):
 
     def _context(self, name: str, x: ContextVar[Any]) -> None:
         self._add(place(name, "{0}.get({1}) is not {2}", x, NOTHING, x.get(NOTHING)))
-        try:
+        with suppress(LookupError):
             self._reach(name, x.get())  # which may be its default
-        except LookupError:
-            pass
 
     def _reference(self, name: str, x: weakref.ref[Any]) -> None:
         value = x()
@@ -426,7 +425,7 @@ _LOOKS: dict[Any, Callable[[Outside, str, Any], None]] = {
 
 
 def _ends(chain: Chain) -> Iterator[Chain]:
-    """Give a chain from each of its attributes on: what has the later ones may be held by an object unseen."""
+    """Give a chain from each of its attributes on: an object unseen may hold what has the later ones."""
     return (chain[i:] for i in range(len(chain)))
 
 
