@@ -48,7 +48,7 @@ class CompiledFunction(Generic[P, T]):
             result = self._latest(args, kwargs)
         except Exception as error:
             return self._plainly(error, args, kwargs)
-        return self._otherwise(args, kwargs) if result is OTHER else cast("T", result)
+        return self._otherwise(args, kwargs) if result is OTHER else result
 
     def __get__(self, owner: Any, cls: type | None = None) -> CompiledFunction[..., T]:
         if owner is None:

@@ -297,7 +297,8 @@ class Outside(Names):
         self._known[id(x), "__class__"] = cls
         if "__getattribute__" in dir(cls) and not isinstance(cls.__getattribute__, WrapperDescriptorType):
             self._refuse(f"it uses {name}, {_a(cls)}, which has a __getattribute__ of its own")
-        self._add(place(f"the class of {name}", "{0}({1}) is not {2}", type, x, cls))
+        if cls.__flags__ & HEAP:  # or it is that of the object for good
+            self._add(place(f"the class of {name}", "{0}({1}) is not {2}", type, x, cls))
         self._reach(cls.__name__, cls)
 
     def _container(self, name: str, x: Any) -> None:

@@ -96,8 +96,12 @@ class Plan:
             if isinstance(x, np.ndarray):
                 dtype = source.bind(f"dtype_{name}", x.dtype)
                 other = f"{name}.dtype is not {dtype} and {name}.dtype != {dtype}"
-                strides = f" or {name}.strides != {x.strides}" if x.ndim else ""
-                self.refuse(f"type({name}) is not {kind} or {name}.shape != {x.shape}{strides} or ({other})")
+                shape = (
+                    f"{name}.shape != {x.shape} or {name}.strides != {x.strides}"
+                    if x.ndim
+                    else f"{name}.ndim"
+                )
+                self.refuse(f"type({name}) is not {kind} or {shape} or ({other})")
             else:
                 self.refuse(f"type({name}) is not {kind}")
         else:
