@@ -270,6 +270,20 @@ CHANGES = {
         "cfg = types.SimpleNamespace(k=2.0)\ndef f(x): return x * operator.attrgetter('k')(cfg)",
         "cfg.k = 3.0",
     ),
+    "an attribute of what an object made inside holds": (
+        "class C: pass\no = C()\no.k = 2.0\ndef f(x): return x * types.SimpleNamespace(held=o).held.k",
+        "o.k = 3.0",
+    ),
+    "an attribute of what a property gives": (
+        "class C: pass\no = C()\no.k = 2.0\nclass P:\n    held = property(lambda self: o)\n"
+        "p = P()\ndef f(x): return x * p.held.k",
+        "o.k = 3.0",
+    ),
+    "an attribute of the default of a context variable": (
+        "class C: pass\no = C()\no.k = 2.0\nv = contextvars.ContextVar('v', default=o)\n"
+        "del o\ndef f(x): return x * v.get().k",
+        "v.get().k = 3.0",
+    ),
     "methodcaller": (
         "class C:\n    def g(self): return 2.0\nc = C()\ndef f(x): return x * operator.methodcaller('g')(c)",
         "C.g = lambda self: 3.0",
