@@ -2,6 +2,7 @@
 
 import operator
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -252,6 +253,40 @@ class Parts(Function):
         return 2 * (a + b) + 2 * np.concatenate([c, c * 0])
 
 
+class FirstOrSum(Function):
+    """The first of two inputs, or a view of it, or their sum."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def forward(self, x, other):
+        return {"first": x, "view": x[:1]}[self.what] if self.what != "sum" else x + other
+
+    def backward(self, gy):
+        return None, None
+
+
+class SumOrFirst(FirstOrSum):
+    """The same, whose code ends in the sum."""
+
+    def forward(self, x, other):
+        return (self.what and x) or x + other
+
+
+class ItselfAndAView(Function):
+    """Its input as it is, and what is computed with a view of that."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def forward(self, x):
+        y = x * 2
+        return (x, y) if self.what == "input" else (y, y[:1])
+
+    def backward(self, a, b):
+        return None
+
+
 @pytest.mark.parametrize("call", [lambda v: operator.iadd(v, 1.0), lambda v: v.__iadd__(1.0)])
 def test_called_as_a_function_it_is_an_error(call):
     with pytest.raises(ConversionError, match=r"is called as a function.* write v = v \+ other"):
@@ -294,6 +329,35 @@ class TestMemory:
         results = list(Parts()(Variable(X)))
         v = results.pop(i)
         with pytest.raises(ConversionError, match="its memory is that of another array"):
+            v += 1
+
+    @pytest.mark.parametrize("written", ["y", "z"])
+    @pytest.mark.parametrize("what", ["first", "view", "sum"])
+    @pytest.mark.parametrize("make", [FirstOrSum, make_operator(FirstOrSum, "fake2").helper])
+    def test_the_result_of_two_inputs(self, make, what, written):
+        y, other = Variable(X) * 2, Variable(X) * 3
+        z = make(what)(y, other) if isinstance(make, type) else make(y, other, what)
+        with pytest.raises(ConversionError, match="its memory") if what != "sum" else nullcontext():
+            if written == "y":
+                y += 1
+            else:
+                z += 1
+
+    def test_the_result_of_code_with_two_ways(self):
+        helper = make_operator(SumOrFirst, "fake3").helper
+        one = Variable(np.array(2, np.float32)) * 2
+        for what, expected in ((True, one.data + 1), (False, 3 * one.data + 1)):
+            z = helper(one, one * 2, what)
+            with pytest.raises(ConversionError, match="its memory") if what else nullcontext():
+                z += 1
+                np.testing.assert_array_equal(z.data, expected)
+
+    @pytest.mark.parametrize(("what", "i"), [("input", 0), ("view", 0), ("view", 1)])
+    def test_one_of_two_results(self, what, i):
+        y = Variable(X) * 2
+        results = list(ItselfAndAView(what)(y))
+        v = results.pop(i)
+        with pytest.raises(ConversionError, match="its memory"):
             v += 1
 
     def test_a_constant_result_follows_numpy_as_well(self):

@@ -87,6 +87,10 @@ class TestReplay:
             *[(RNG.normal(size=4), RNG.normal(size=4)) for _ in range(3)],
         )
 
+    def test_arrays_of_other_shapes_have_plans_of_their_own(self):
+        shapes = (), (1,), (), (1, 1), (2,), (1,)
+        agrees(lambda x: x * (2.0 + x.ndim), *[(np.ones(shape),) for shape in shapes])
+
     @pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
     def test_transforms(self, transform):
         f = lambda x: np.sum(np.exp(x[:-1]) * x[1:] ** 3)  # noqa: E731

@@ -84,7 +84,7 @@ class Outside(Names):
         self._objects: list[tuple[str, Any]] = []  # any mentioned attribute of which may have been read
         self._seen: set[int] = set()
         reads = [reads_of(code) for code, _ in self._ran.values()]
-        self._loose = {part for one in reads for chain in one.loose for part in _ends(chain)}
+        self._loose = set[Chain]().union(*[one.loose for one in reads])
         self._catches = any(one.catches for one in reads)
         self._reflects = any(one.matches for one in reads)
         self._computes = any(one.computes for one in reads)
@@ -157,7 +157,7 @@ class Outside(Names):
             before, x = x, self._attribute(name, x, key)
             name = f"{name}.{key}"
             if x is NOTHING:  # computed, maybe, and what it gave has the rest
-                self._loose.update(_ends(chain[i + 1 :]))
+                self._loose.add(chain[i + 1 :])
                 return
         if isinstance(x, FunctionType) and chain and not isinstance(before, type | ModuleType):
             self._reach(name.rpartition(".")[0], before)  # the method has it as its first argument
@@ -240,7 +240,7 @@ class Outside(Names):
                         self._add(variable(first, cells[first]))
                     self._from(first, value, chain)
                 elif first not in cells:  # bound while the function ran, to whatever it met
-                    self._loose.update(_ends(tuple(chain)))
+                    self._loose.add(tuple(chain))
             for module, level in reads.imports:
                 self._import(namespace, module, level)
         for inner in code.co_consts:
@@ -423,11 +423,6 @@ _LOOKS: dict[Any, Callable[[Outside, str, Any], None]] = {
     ContextVar: Outside._context,
     weakref.ref: Outside._reference,
 }
-
-
-def _ends(chain: Chain) -> Iterator[Chain]:
-    """Give a chain from each of its attributes on: an object unseen may hold what has the later ones."""
-    return (chain[i:] for i in range(len(chain)))
 
 
 def _content(cell: CellType) -> Any:
