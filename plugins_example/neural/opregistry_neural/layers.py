@@ -141,7 +141,11 @@ class LayerNorm(Layer):
 
 
 class Dropout(Layer):
-    """Elements 0 at the probability `rate` in training, the others divided by what it leaves."""
+    """Elements 0 at the probability `rate` in training, the others divided by what it leaves.
+
+    Its generator goes on from call to call, so `registry.checkpoint` and `registry.compile`
+    refuse it; there, call `dropout` with a seed among the arguments.
+    """
 
     def __init__(self, rate: float = 0.5, *, rng: Rng = None) -> None:
         connections.Dropout(rate)  # refuses a rate that is none
