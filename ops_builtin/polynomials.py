@@ -38,6 +38,8 @@ def roots(p: Any) -> Any:
         return np.zeros(zeros, np.result_type(p))
     first = np.reshape(-p[1:] / p[0], (1, degree))
     found = np.linalg.eigvals(np.concatenate([first, np.eye(degree - 1, degree, dtype=first.dtype)]))
+    if first.dtype.kind != "c" and found.dtype.kind == "c" and np.all(np.equal(np.imag(found), 0)):
+        found = np.real(found)  # as NumPy's roots are, though from 2.5 on its eigenvalues are complex
     return np.concatenate([found, np.zeros(zeros, found.dtype)])
 
 
