@@ -37,9 +37,13 @@ class GetItem(Function):
         return x[self.index]
 
     def backward(self, gy: Any) -> Any:
-        if isinstance(gy, Variable):
-            return AddAt(self.index, self.shape)(gy)
-        return AddAt(self.index, self.shape).forward(gy)
+        return _added_at(self.index, self.shape, gy)
+
+
+def _added_at(index: Any, shape: tuple[int, ...], gy: Any) -> Any:
+    if isinstance(gy, Variable):
+        return AddAt(index, shape)(gy)
+    return AddAt(index, shape).forward(gy)
 
 
 class AddAt(Function):
@@ -186,7 +190,23 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     rows, columns = np.shape(matrices)[-2:]
     row, column = max(-offset, 0), max(offset, 0)
     steps = np.arange(max(min(rows - row, columns - column), 0))
-    return matrices[..., row + steps, column + steps]
+    return _Diagonal((..., row + steps, column + steps), offset)(matrices)
+
+
+class _Diagonal(Function):
+    """A diagonal of the last two axes, which an index names: a view that is read only, as NumPy's is."""
+
+    saves = ()
+
+    def __init__(self, index: Any, offset: int) -> None:
+        self.index, self.offset = index, offset
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        return np.diagonal(x, self.offset, -2, -1)
+
+    def backward(self, gy: Any) -> Any:
+        return _added_at(self.index, self.shape, gy)
 
 
 class SlidingWindowView(Function):

@@ -20,7 +20,7 @@ from registry.catalog import StandIn
 from registry.errors import ConversionError
 from registry.numpy_protocol import NumPyProtocol, memory
 
-_BINARY, _IN_PLACE = opmap["BINARY_OP"], 13  # of whose arguments those from NB_INPLACE_ADD on
+_BINARY, _IN_PLACE = opmap["BINARY_OP"], range(13, 26)  # from NB_INPLACE_ADD on
 
 
 def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -57,7 +57,7 @@ def _augmented(sign: str, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any
 def _is_statement(frame: FrameType) -> bool:
     """Say whether code is at an augmented assignment, and not at a call, such as that of `operator.iadd`."""
     code, at = frame.f_code.co_code, frame.f_lasti
-    return code[at] == _BINARY and code[at + 1] >= _IN_PLACE
+    return code[at] == _BINARY and code[at + 1] in _IN_PLACE
 
 
 def _seen_by(v: Any, other: Any, holders: int) -> str | None:
@@ -68,30 +68,50 @@ def _seen_by(v: Any, other: Any, holders: int) -> str | None:
         return "another name, a list or an argument has the same one"
     if type(v._value) is not np.ndarray:
         return f"nothing is known of who shares a {type(v._value)}"
-    if v._value.base is not None:
-        of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
-        shared = _holders_of_memory(v) > _HELD_ONCE + of_call
-    else:
-        shared = v._aliases is not None and getrefcount(v._aliases) > _HELD_ONCE
-    if shared:
+    if _is_shared(v):
         return "its memory is that of another array, too: one that it is a view of, or a view of it"
     return None
 
 
-def note_view(inputs: Sequence[Any], y: Any, array: Any) -> None:
-    """Give a result, and the Variable of which it is a view, one object to hold.
+def _is_shared(v: Any) -> bool:
+    base = v._value.base
+    if type(v._aliases) is Memory and (base is None or v._aliases.is_own):
+        return getrefcount(v._aliases) > _HELD_ONCE
+    if base is None:
+        return False
+    of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
+    return type(base) is not np.ndarray or _holders_of_memory(v) > _HELD_ONCE + of_call
 
-    The views of a view hold it as well, so its references say how many of them are left.
+
+class Memory:
+    """What the Variables on one memory hold, so that its references say how many of them are left.
+
+    `is_own` says that an operator gave that memory, so that it is no array of the user's.
     """
+
+    __slots__ = ("is_own",)
+
+    def __init__(self, is_own: bool) -> None:
+        self.is_own = is_own
+
+
+def note_view(inputs: Sequence[Any], y: Any, array: Any) -> None:
+    """Give a result what the Variable holds of which it is a view."""
     of = array.base
-    for x in inputs:
-        if isinstance(x, NumPyProtocol):
-            value: Any = x._node[0]  # type: ignore[attr-defined]
-            if value is of or (type(value) is np.ndarray and value.base is of):
-                if x._aliases is None:  # type: ignore[attr-defined]
-                    x._aliases = object()  # type: ignore[attr-defined]
-                y._aliases = x._aliases  # type: ignore[attr-defined]
-                return
+    arrays = [(x, x._node[0]) for x in inputs if isinstance(x, NumPyProtocol)]  # type: ignore[attr-defined]
+    if type(of) is not np.ndarray:  # as of stride tricks and buffers, which may be those of any input
+        y._aliases = tuple([_aliases(x) for x, value in arrays if type(value) is np.ndarray])
+        return
+    for x, value in arrays:
+        if value is of or (type(value) is np.ndarray and value.base is of):
+            y._aliases = _aliases(x)
+            return
+
+
+def _aliases(x: Any) -> Any:
+    if x._aliases is None:
+        x._aliases = Memory(x._node[0].base is None and not x._is_given())
+    return x._aliases
 
 
 def _holders_of_memory(v: Any) -> int:
@@ -99,7 +119,9 @@ def _holders_of_memory(v: Any) -> int:
 
 
 def _in_dtype_of(v: Any, result: Any) -> Any:
-    """Convert a result as NumPy does where it writes into an array; a number keeps its own dtype."""
+    """Convert a result as NumPy does where it writes into an array; one of no axes stays an array."""
+    if isinstance(result, NumPyProtocol) and type(result._value) is np.float64:
+        result._node = np.asarray(result._value), *result._node[1:]  # type: ignore[attr-defined]
     return np.astype(result, v.dtype) if v.ndim and result.dtype != v.dtype else result
 
 

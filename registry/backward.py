@@ -55,7 +55,7 @@ class Pass:
         Variables in between with their gradients, where those are to be kept.
     compares : bool
         Whether any Variable was ever bound to data of another shape or dtype, so that gradients
-        must be compared with that: a program that never does so does not pay for it.
+        must be compared with that: a program that never does so compares shapes of arrays alone.
     """
 
     compares: ClassVar[bool] = False
@@ -107,7 +107,7 @@ class Pass:
             gradient = gradients.pop(key)
             ours = type(gradient) is ndarray and (key in self.owned or _is_only_here(gradient))
             if x is not None:
-                if self.compares:
+                if self.compares or (type(gradient) is ndarray and gradient.shape != x._node[0].shape):
                     gradient = _like_data(x, gradient)
                 found.append((x, gradient, ours))
             del gradient
@@ -133,7 +133,7 @@ class Pass:
             explain(function, error)
             raise
         edges, likes = function._edges, function._inputs_like
-        if type(gxs) is not tuple and gxs is not None:
+        if gxs is not None and not isinstance(gxs, tuple):
             gxs = (gxs,)
         if gxs is None or len(gxs) != len(edges):
             gxs = counted(function, gxs)
@@ -172,7 +172,7 @@ class Pass:
         if type(before) is float64 and type(gx) is float64:
             self.gradients[key] = before + gx
             return
-        if self.compares:
+        if self.compares or before.shape != gx.shape:
             leaf = next((leaf for leaf in self.waiting[Leaf.generation] if id(leaf) == key), None)
             _compare_kinds(leaf and leaf(), "gradients", before, gx)
         if key in self.owned:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from registry.augmented import note_view
 from registry.errors import GradientError
 from registry.modes import no_grad
 from registry.numpy_protocol import Array
@@ -315,12 +316,18 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
-    return mapped(lambda y: new_variable(_seen(y._value), None, -1) if isinstance(y, Variable) else y, x)
+    return mapped(lambda y: _constant(y) if isinstance(y, Variable) else y, x)
 
 
-def _seen(value: Any) -> Any:
-    """Give a view of an array, which says whose memory it is."""
-    return value.view() if type(value) is np.ndarray else value
+def _constant(y: Variable) -> Variable:
+    """Give a Variable of the same value, on the same memory, that came from nowhere."""
+    value = y._value
+    if type(value) is not np.ndarray:
+        return new_variable(value, None, -1)
+    view = value.view()
+    made = new_variable(view, None, -1)
+    note_view((y,), made, view)
+    return made
 
 
 def _rows(call: DifferentiatedCall, y: Variable) -> list[Any]:

@@ -9,7 +9,7 @@ and 0.5 us written out. A program of many operators costs by its bytecodes, so t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from opcode import hasjabs, hasjrel, opname
+from opcode import opname
 from typing import Any
 from weakref import ref
 
@@ -30,7 +30,9 @@ from registry.threads import LARGE
 from registry.variable import Variable, at_edge
 
 _NUMBER = np.float64()
-_JUMPS = {opname[op] for op in (*hasjrel, *hasjabs)}
+_ARITHMETIC = (["BINARY_OP", "RETURN_VALUE"], ["UNARY_NEGATIVE", "RETURN_VALUE"])
+_PLAIN = {"RESUME", "LOAD_CONST", "UNARY_NEGATIVE", "RETURN_VALUE"}
+_IN_PLACE = 13  # of the arguments of BINARY_OP the first that is no plain operator
 
 
 def helper_source(cls: type[Function], declaration: str, make: str, names: Sequence[str]) -> str:
@@ -85,13 +87,16 @@ def helper_source(cls: type[Function], declaration: str, make: str, names: Seque
 
 
 def _gives_new_arrays(cls: type[Function]) -> bool:
-    """Say whether `forward` is a ufunc, or returns at once what an operator such as ``+`` gives."""
+    """Say whether `forward` is a ufunc, or nothing but arithmetic such as ``x * (1 + y)``."""
     if isinstance(cls.forward, np.ufunc):
         return True
     code = getattr(cls.forward, "__code__", None)
-    names = [opname[op] for op in code.co_code[::2] if op] if code else []  # 0 is room for CPython's notes
-    straight = names.count("RETURN_VALUE") == 1 and not _JUMPS.intersection(names)
-    return straight and names[-2:] in [["BINARY_OP", "RETURN_VALUE"], ["UNARY_NEGATIVE", "RETURN_VALUE"]]
+    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True) if code else ()
+    steps = [(opname[op], arg) for op, arg in pairs if op]  # 0 is room for CPython's own notes
+    return [name for name, _ in steps[-2:]] in _ARITHMETIC and all(
+        arg < _IN_PLACE if name == "BINARY_OP" else name in _PLAIN or name.startswith("LOAD_FAST")
+        for name, arg in steps
+    )
 
 
 def _noted(x: str) -> Iterator[str]:
@@ -245,7 +250,7 @@ def _fitted_array(cls: type[Function]) -> Sequence[str]:
 def _passed(fitted: Sequence[str], count: int) -> Iterator[str]:
     """Pass the gradient of each input on, made to fit it."""
     if count == 1:
-        yield "    _gx0 = _gxs if type(_gxs) is not tuple else _counted(_function, _gxs)[0]"
+        yield "    _gx0 = _counted(_function, _gxs)[0] if isinstance(_gxs, tuple) else _gxs"
     else:
         yield f"    if type(_gxs) is not tuple or len(_gxs) != {count}:"
         yield "        _gxs = _counted(_function, _gxs)"

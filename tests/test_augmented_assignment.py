@@ -47,6 +47,8 @@ BOUND_ANEW = [
     "d = {'y': x * 2}; d['y'] += 1; out = np.sum(d['y'] * x)",
     "y = x * 2; s = y[0, 1] * 3; y += s; out = np.sum(y)",
     "first, second = np.split(x * 2, 2); out = np.sum(first * second)",
+    "a = np.exp(x / 9).reshape(4); a /= np.sum(a); out = np.sum(a * a)",
+    "a = np.tanh(x).T[:1]; a *= 3; a -= x[0]; out = np.sum(a * a)",
 ]
 # Elsewhere NumPy's meaning is another one than that of a new Variable.
 REFUSED = [
@@ -59,6 +61,13 @@ REFUSED = [
     "y = np.real(x); y *= 2; out = np.sum(x**2)",
     "y = np.real_if_close(x); y *= 2; out = np.sum(x**2)",
     "y = x.conj(); y *= 2; out = np.sum(x**2)",
+    "a = x * 2; b = np.diagonal(a); a += 1; out = np.sum(b)",
+    "a = x * 2; b = np.diag(a); a += 1; out = np.sum(b)",
+    "a = x * 2; b = np.linalg.diagonal(a); a += 1; out = np.sum(b)",
+    "a = x * 2; b = np.lib.stride_tricks.sliding_window_view(a, 1, axis=0); a += 1; out = np.sum(b)",
+    "a = x * 2; b = registry.stop_gradient(a); a += 1; out = np.sum(b)",
+    "a = np.sum(x)[...]; a += 1; b = a; b += 1; out = a * 2",
+    "a = np.exp(x / 9).reshape(4); b = a[1:]; a /= np.sum(a); out = np.sum(b * b)",
     "y = np.rot90(x, 4); y *= 2; out = np.sum(x**2)",
     "y = np.flip(x); y *= 2; out = np.sum(x**2)",
     "y = np.linalg.matrix_power(x, 1); y *= 2; out = np.sum(x**2)",
@@ -330,6 +339,23 @@ class TestMemory:
         v = results.pop(i)
         with pytest.raises(ConversionError, match="its memory is that of another array"):
             v += 1
+
+    @pytest.mark.parametrize("written", ["y", "z"])
+    @pytest.mark.parametrize("share", [np.lib.stride_tricks.as_strided, np.from_dlpack, memoryview])
+    def test_memory_that_is_shared_through_something_else(self, share, written):
+        class Shares(Same):
+            def forward(self, x):
+                return np.asarray(share(x))
+
+        y = Variable(X) * 2
+        z = Shares()(y)
+        w = z[:1]
+        with pytest.raises(ConversionError, match="its memory"):
+            if written == "y":
+                del z
+                y += 1
+            else:
+                w += 1
 
     @pytest.mark.parametrize("written", ["y", "z"])
     @pytest.mark.parametrize("what", ["first", "view", "sum"])

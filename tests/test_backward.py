@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,41 @@ class Raises(Function):
 
     def backward(self, gy):
         raise FloatingPointError("in the author's code")
+
+
+class OfOne(NamedTuple):
+    x: object
+
+
+class OfTwo(NamedTuple):
+    x: object
+    y: object
+
+
+class Doubles(Function):
+    def forward(self, x):
+        return x * 2.0
+
+    def backward(self, gy):
+        return OfOne(2.0 * gy)
+
+
+class Product(Function):
+    def forward(self, x, y):
+        return x * y
+
+    def backward(self, gy):
+        x, y = self.xs
+        return OfTwo(gy * y, gy * x)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("by", [lambda cls: make_helper(cls, "helper"), lambda cls: lambda *xs: cls()(*xs)])
+def test_gradients_may_be_a_named_tuple(by, create_graph):
+    x, y = Variable(np.full(2, 2.0)), Variable(np.full(2, 3.0))
+    (by(Doubles)(x) * by(Product)(x, y)).backward(create_graph=create_graph)  # 2 x * x y
+    gradients = [v.grad.data if create_graph else v.grad for v in (x, y)]
+    np.testing.assert_array_equal(gradients, [[24, 24], [8, 8]])
 
 
 def test_a_failed_pass_leaves_every_grad_as_it_was_and_names_the_operator():

@@ -284,6 +284,24 @@ CHANGES = {
         "del o\ndef f(x): return x * v.get().k",
         "v.get().k = 3.0",
     ),
+    "a list in a class attribute with a name of the library's, by a computed one": (
+        "class C: _count = [2.0]\nkey = ['_co', 'unt']\ndef f(x): return x * getattr(C, ''.join(key))[0]",
+        "C._count[0] = 3.0",
+    ),
+    "a class attribute in the place of __getattr__": (
+        "class B: pass\nclass C(B):\n    def __getattr__(self, name): return 2.0\n"
+        "c = C()\ndef f(x): return x * c.k",
+        "B.k = 3.0",
+    ),
+    "a class attribute in the place of a metaclass's __getattr__": (
+        "class M(type):\n    def __getattr__(self, name): return 2.0\nclass C(metaclass=M): pass\n"
+        "def f(x): return x * C.k",
+        "C.k = 3.0",
+    ),
+    "a module that becomes one with properties": (
+        "m = types.ModuleType('m')\nm.k = 2.0\ndef f(x): return x * m.k",
+        "m.__class__ = type('M', (types.ModuleType,), {'k': property(lambda self: 3.0)})",
+    ),
     "methodcaller": (
         "class C:\n    def g(self): return 2.0\nc = C()\ndef f(x): return x * operator.methodcaller('g')(c)",
         "C.g = lambda self: 3.0",

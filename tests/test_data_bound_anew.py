@@ -37,6 +37,16 @@ class TestAnotherShape:
             y.backward()
         assert other.grad is None
 
+    @pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
+    @pytest.mark.parametrize("uses", [1, 2])
+    def test_an_array_that_is_given_another_shape_in_place(self, uses):
+        x = Variable(np.ones((3, 1)), name="x")
+        y = np.sum(x + np.ones((3, 1)))
+        x.data.shape = (3,)
+        y = y + np.sum(x + np.ones(3)) if uses == 2 else y
+        with pytest.raises(GradientError, match=r"x has .* of shapes \(3,.* and .*\(3,"):
+            y.backward()
+
     def test_inside_a_differentiated_function(self):
         w = Variable(np.ones(3))
 

@@ -42,7 +42,8 @@ OF_C = (
     type(vars(Like)["shape"]),
 )  # fmt: skip
 WRITING = {"append", "appendleft", "extend", "extendleft", "insert", "add", "clear"}  # and reading nothing
-_LIBRARY = (FunctionType, BuiltinFunctionType, type, ModuleType)  # code; that of Python's own stays as it is
+_CODE = (FunctionType, BuiltinFunctionType, type, ModuleType)  # that of Python's own stays as it is
+_LIBRARIES = ("registry", "numpy", "scipy")
 
 
 class Names(ABC):
@@ -88,7 +89,7 @@ class Names(ABC):
             self._known[known] = value
             if value is NOTHING:
                 self._add(place(name, "{0} in {1}", key, namespace))
-            elif not (standard and isinstance(value, _LIBRARY)):
+            elif not (standard and isinstance(value, _CODE)):
                 if _is_plain(key) and not key.startswith(PREFIX):
                     self._add(place(name, f"{key} is not {{0}}", value, namespace=namespace))
                 else:
@@ -124,10 +125,13 @@ class Names(ABC):
         return NOTHING
 
     def _of_module(self, name: str, module: ModuleType, key: str) -> Any:
+        if root(module.__name__) not in _LIBRARIES and (id(module), "__class__") not in self._known:
+            self._known[id(module), "__class__"] = cls = type(module)  # may become one with properties
+            self._add(place(f"the class of {module.__name__}", "{0}({1}) is not {2}", type, module, cls))
         if key in vars(module):
             return self._global(name, vars(module), key)
         computes = "__getattr__" in vars(module)
-        if root(module.__name__) in ("registry", "numpy", "scipy"):
+        if root(module.__name__) in _LIBRARIES:
             return NOTHING
         if computes or self._catches or self._reflects:
             self._add(place(name, "{0} in {1}", key, vars(module)))
@@ -147,6 +151,9 @@ class Names(ABC):
                 self._reach(cls.__name__, cls)
             if type(cls) is not type and owner_of(type(cls), key) not in (None, type, object):
                 return self._of_instance(name, cls, key)
+            if hasattr(type(cls), "__getattr__"):
+                self._unset(name, cls, key)
+                self._unset(name, type(cls), key)
             if (self._catches or self._reflects) and not hasattr(cls, key):
                 self._add(place(name, "{0}({1}, {2})", hasattr, cls, key))
             return NOTHING
@@ -160,6 +167,12 @@ class Names(ABC):
             return self._descriptor(name, cls, owner, key, value)
         self._add(place(name, f"{_read(key)} is not {{1}}", cls, value))
         return value
+
+    def _unset(self, name: str, cls: type, key: str) -> None:
+        """Guard that no class has an attribute, which is computed where none has."""
+        for base in cls.__mro__:
+            if base.__flags__ & HEAP:
+                self._add(place(name, "{0} in {1}", key, vars(base)))
 
     def _of_instance(self, name: str, x: Any, key: str) -> Any:
         cls, own = type(x), own_attributes(x)
@@ -186,6 +199,7 @@ class Names(ABC):
             if hasattr(cls, "__getattr__"):
                 self._reach(cls.__name__, x)
                 self._add(place(name, "{0} in {1}.__dict__", key, x))
+                self._unset(name, cls, key)
             elif self._catches or self._reflects:
                 self._add(place(name, "{0}({1}, {2})", hasattr, x, key))
             return NOTHING

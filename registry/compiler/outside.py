@@ -57,7 +57,7 @@ LIMIT = 1000  # entries of one container, which every replay looks at
 MANY = 10_000  # places in all
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
 _REFLECTING: list[Any] = [getattr, hasattr, vars, dir, operator.attrgetter, operator.methodcaller]
-_OF_FUNCTION = {key for key in vars(Function) if key.startswith("_")}  # what the library sets on operators
+_WRITTEN_OUT = {"_pass_back", "_pass_back_recorded"}  # which helpers set on their operators
 _KNOWN_BY_NAME = {"getattr": getattr, "hasattr": hasattr}  # what these are asked for is known from bytecode
 
 
@@ -331,11 +331,13 @@ class Outside(Names):
         if isinstance(x, ModuleType):
             self._all_of_module(name, x)
             return
-        for cls in (x if isinstance(x, type) else type(x)).__mro__:
+        of = x if isinstance(x, type) else type(x)
+        ours = _WRITTEN_OUT if issubclass(of, Function) else set()
+        for cls in of.__mro__:
             if cls.__flags__ & HEAP and root(cls.__module__) not in _LIBRARIES:
                 self._all_of_class(cls)
                 for key in list(vars(cls)):
-                    if not key.startswith("__") and key not in _OF_FUNCTION:
+                    if not key.startswith("__") and key not in ours:
                         self._follow(name, x, (key,))
         if not isinstance(x, type) and "__dict__" in dir(x):
             self._reach(f"vars({name})", own_attributes(x))
