@@ -74,13 +74,13 @@ def _seen_by(v: Any, other: Any, holders: int) -> str | None:
 
 
 def _is_shared(v: Any) -> bool:
-    base = v._value.base
-    if type(v._aliases) is Memory and (base is None or v._aliases.is_own):
+    owns = v._value.base is None
+    if type(v._aliases) is Memory and (owns or v._aliases.is_own):
         return getrefcount(v._aliases) > _HELD_ONCE
-    if base is None:
-        return False
+    if owns or type(v._aliases) is tuple or type(v._value.base) is not np.ndarray:
+        return not owns
     of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
-    return type(base) is not np.ndarray or _holders_of_memory(v) > _HELD_ONCE + of_call
+    return _holders_of_memory(v) > _HELD_ONCE + of_call
 
 
 class Memory:
