@@ -101,13 +101,14 @@ class Pass:
                     self.step(edge, (gradients.pop(id(edge)),))
             while late:
                 late.pop()(self)
-        found = []
+        found, compares = [], self.compares
         for leaf in waiting.pop(Leaf.generation, ()):
             key, x = id(leaf), leaf()
             gradient = gradients.pop(key)
-            ours = type(gradient) is ndarray and (key in self.owned or _is_only_here(gradient))
+            is_array = type(gradient) is ndarray
+            ours = is_array and (key in self.owned or _is_only_here(gradient))
             if x is not None:
-                if self.compares or (type(gradient) is ndarray and gradient.shape != x._node[0].shape):
+                if compares or (is_array and gradient.shape != x._node[0].shape):
                     gradient = _like_data(x, gradient)
                 found.append((x, gradient, ours))
             del gradient
