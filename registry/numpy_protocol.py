@@ -126,7 +126,7 @@ class NumPyProtocol:
     def _as_number(self) -> NoReturn:
         from registry.conversions import lost_gradient
 
-        usual = "compute with NumPy's functions, which record (np.sin for math.sin)"
+        usual = "call NumPy's functions, which record (np.sin for math.sin)"
         lost = lost_gradient("a Python number", usual)
         raise ConversionError(lost + ", or " + advice("take the plain number with '.item()'", _ONCE))
 

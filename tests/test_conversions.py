@@ -87,7 +87,7 @@ def test_code_without_a_source_says_it_in_general(x):
     assert "as b[i] = ... does" in text
     assert "b = ops.set_item(b, v, index), or np.stack" in text
     assert said(exec, compile("float(x)", "<nowhere>", "exec"), names).startswith(
-        "making a Python number of a Variable would lose its gradient; compute with NumPy's functions"
+        "making a Python number of a Variable would lose its gradient; call NumPy's functions"
     )
 
 
