@@ -108,7 +108,8 @@ class Pass:
             is_array = type(gradient) is ndarray
             ours = is_array and (key in self.owned or _is_only_here(gradient))
             if x is not None:
-                if compares or (is_array and gradient.shape != x._node[0].shape):
+                data = x._node[0]
+                if compares or (is_array and data is not None and gradient.shape != data.shape):
                     gradient = _like_data(x, gradient)
                 found.append((x, gradient, ours))
             del gradient
