@@ -298,6 +298,11 @@ CHANGES = {
         "def f(x): return x * C.k",
         "C.k = 3.0",
     ),
+    "a metaclass's attribute in the place of its __getattr__": (
+        "class M(type):\n    def __getattr__(self, name): return 2.0\nclass C(metaclass=M): pass\n"
+        "def f(x): return x * C.k",
+        "M.k = 3.0",
+    ),
     "a module that becomes one with properties": (
         "m = types.ModuleType('m')\nm.k = 2.0\ndef f(x): return x * m.k",
         "m.__class__ = type('M', (types.ModuleType,), {'k': property(lambda self: 3.0)})",
