@@ -77,7 +77,7 @@ def _is_shared(v: Any) -> bool:
     owns = v._value.base is None
     if type(v._aliases) is Memory and (owns or v._aliases.is_own):
         return getrefcount(v._aliases) > _HELD_ONCE
-    if owns or type(v._aliases) is tuple or type(v._value.base) is not np.ndarray:
+    if owns or type(v._aliases) is tuple:  # where nothing is known of whose memory it is
         return not owns
     of_call = sum(memory(v._node[0]) is x for x in v._arrays_of_call())
     return _holders_of_memory(v) > _HELD_ONCE + of_call
