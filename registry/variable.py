@@ -91,14 +91,14 @@ class Variable(AugmentedAssignment, NumPyProtocol):
     @data.setter
     def data(self, data: Array | None) -> None:
         value: Any = checked_data(data)
-        _, edge, generation = self._node
+        before, edge, generation = self._node
         if generation > 0 and getattr(value, "shape", None) != self.shape:
             raise GradientError(
                 f"{self.name or 'this Variable'} is the result of {self.creator} and has shape {self.shape}: "
                 f"data of shape {getattr(value, 'shape', None)} would have a gradient that the operator "
                 "cannot pass back; make another Variable, or call unchain() first"
             )
-        if getattr(value, "shape", None) != self.shape or value.dtype != self.dtype:
+        if any(getattr(value, what, None) != getattr(before, what, None) for what in ("shape", "dtype")):
             Pass.compares = True
         self._node = value, edge, generation
 

@@ -47,6 +47,13 @@ class TestAnotherShape:
         with pytest.raises(GradientError, match=r"x has .* of shapes \(3,.* and .*\(3,"):
             y.backward()
 
+    def test_from_nothing_to_an_array_and_back(self):
+        x = Variable(None)
+        for data in (None, np.ones(3), None, np.ones(2)):
+            x.data = data
+        np.sum(x * 2).backward()
+        np.testing.assert_array_equal(x.grad, [2, 2])
+
     def test_inside_a_differentiated_function(self):
         w = Variable(np.ones(3))
 
